@@ -1,0 +1,8 @@
+"""One kind of error for people: what was wrong, where, and what to do, in one line."""
+
+
+class UserError(ValueError):
+    """Bad input at an edge of the package (a file, a parameter, a folder).
+
+    The command line prints the message and exits with code 2; in Python it is a `ValueError`.
+    """

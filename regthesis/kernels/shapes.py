@@ -1,0 +1,17 @@
+"""Shapes in type hints: jaxtyping where it is installed, plain tensors on a bare training machine."""
+
+from torch import Tensor
+
+try:
+    from jaxtyping import Float, Int
+except ModuleNotFoundError:  # the kernels must run from torch and numpy alone
+
+    class Float:
+        """Stand-in for `jaxtyping.Float`: `Float[Tensor, "b c *space"]` is just `Tensor`."""
+
+        def __class_getitem__(cls, item):
+            return item[0]
+
+    Int = Float
+
+__all__ = ["Float", "Int", "Tensor"]
