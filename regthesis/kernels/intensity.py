@@ -1,0 +1,43 @@
+"""Global similarities of two images (section 2.2.1)."""
+
+import torch
+
+from regthesis.kernels.checks import check_pair
+from regthesis.kernels.shapes import Float, Tensor
+
+
+def centre(x: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
+    """Each channel minus its mean, the mean being a constant for autograd.
+
+    One voxel's value goes first: it takes a large offset away without rounding, and leaves a constant channel at
+    exactly zero, which subtracting a rounded mean alone does not.
+    """
+    flat = x.detach().flatten(2)
+    first = flat[..., :1]
+    shape = (*x.shape[:2], *[1] * (x.ndim - 2))
+    return (x - first.view(shape)) - (flat - first).mean(-1).view(shape)
+
+
+def ssd(fixed: Float[Tensor, "b c *space"], moving: Float[Tensor, "b c *space"]) -> Float[Tensor, ""]:
+    """Mean squared difference, the sum of squared differences per voxel: 0 at best."""
+    check_pair("moving", moving, "fixed", fixed)
+    return (fixed - moving).square().mean()
+
+
+def sad(fixed: Float[Tensor, "b c *space"], moving: Float[Tensor, "b c *space"]) -> Float[Tensor, ""]:
+    """Mean absolute difference, the sum of absolute differences per voxel: 0 at best."""
+    check_pair("moving", moving, "fixed", fixed)
+    return (fixed - moving).abs().mean()
+
+
+def ncc(fixed: Float[Tensor, "b c *space"], moving: Float[Tensor, "b c *space"]) -> Float[Tensor, ""]:
+    """Correlation coefficient of the intensities, in [-1, 1], averaged over batch and channels: 1 at best.
+
+    A constant image correlates with nothing: 0, with gradient 0.
+    """
+    check_pair("moving", moving, "fixed", fixed)
+    f, m = centre(fixed).flatten(2), centre(moving).flatten(2)
+    cross, f_power, m_power = (f * m).mean(-1), f.square().mean(-1), m.square().mean(-1)
+    constant = (f_power == 0) | (m_power == 0)
+    scale = torch.where(constant, 1.0, f_power).sqrt() * torch.where(constant, 1.0, m_power).sqrt()
+    return torch.where(constant, 0.0, cross / scale).mean()

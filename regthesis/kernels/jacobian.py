@@ -1,0 +1,49 @@
+"""Spatial derivatives by finite differences, and the local change of volume."""
+
+from collections.abc import Sequence
+
+import torch
+
+from regthesis.kernels.checks import check_field, check_image, check_positive
+from regthesis.kernels.shapes import Float, Tensor
+
+
+def _derivative(x: Tensor, axis: int) -> Tensor:
+    """Central differences along one axis, one-sided at both ends; zero along an axis of one voxel."""
+    if x.shape[axis] == 1:
+        return torch.zeros_like(x)
+    forward = x.diff(dim=axis)
+    ends = forward.narrow(axis, 0, 1), forward.narrow(axis, forward.shape[axis] - 1, 1)
+    count = forward.shape[axis] - 1
+    inner = (forward.narrow(axis, 0, count) + forward.narrow(axis, 1, count)) / 2
+    return torch.cat([ends[0], inner, ends[1]], axis)
+
+
+def gradient(x: Float[Tensor, "b c *space"], spacing: Sequence[float] | None = None) -> Float[Tensor, "b c d *space"]:
+    """∂x_c / ∂axis_d by central differences, one-sided at the border, as `numpy.gradient`.
+
+    Per mm with `spacing` (mm per axis, array order), per voxel without.
+
+    Raises ValueError for a wrong rank, an integer tensor, or a spacing that is not one positive number per axis.
+    """
+    check_image("x", x)
+    spacing = (1.0,) * (x.ndim - 2) if spacing is None else spacing
+    check_positive("spacing", spacing, x.ndim - 2)
+    return torch.stack([_derivative(x, axis + 2) / h for axis, h in enumerate(spacing)], 2)
+
+
+def jacobian(u: Float[Tensor, "b d *space"], spacing: Sequence[float] | None = None) -> Float[Tensor, "b 1 *space"]:
+    """Jacobian determinant det(I + ∇u) of φ = id + u: below 1 shrinks, below 0 folds.
+
+    `u` is in voxels. With `spacing` (mm per axis) the derivatives are taken in mm; the determinant is a ratio of
+    volumes and the same in either unit, so the spacing can be left out.
+
+    Raises ValueError for a wrong shape or spacing.
+    """
+    check_field("u", u)
+    millimetres = u if spacing is None else u * u.new_tensor(spacing).view(-1, *[1] * (u.ndim - 2))
+    identity = torch.eye(u.shape[1], dtype=u.dtype, device=u.device)
+    rows = (gradient(millimetres, spacing) + identity.view(1, *identity.shape, *[1] * (u.ndim - 2))).unbind(1)
+    if len(rows) == 2:
+        return rows[0][:, :1] * rows[1][:, 1:] - rows[0][:, 1:] * rows[1][:, :1]
+    return (rows[0] * torch.linalg.cross(rows[1], rows[2], dim=1)).sum(1, keepdim=True)

@@ -1,0 +1,138 @@
+"""Local cross-correlation: Eq. 2.2 and the symmetric, squared form of Eq. 4.7."""
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from regthesis.kernels.box import box_count, box_sum
+from regthesis.kernels.checks import check_at_least, check_field, check_pair, check_space, check_window
+from regthesis.kernels.exp import exp
+from regthesis.kernels.intensity import centre
+from regthesis.kernels.shapes import Float, Tensor
+from regthesis.kernels.warp import warp
+
+
+def _power(x: Tensor) -> Tensor:
+    """Mean square of each channel, `(b, c, 1, ...)`."""
+    return x.square().mean(tuple(range(2, x.ndim)), keepdim=True)
+
+
+def _floor(a: Tensor, b: Tensor, tau: float) -> Tensor:
+    """What is added to a product of two local powers: tau times the global ones, and never zero."""
+    return tau * _power(a) * _power(b) + torch.finfo(a.dtype).tiny
+
+
+class _SquaredCorrelation(torch.autograd.Function):
+    """cross² / (variance_a variance_b + floor) in the window round each voxel, with its analytic gradient.
+
+    Autograd would keep and revisit some thirty volumes; by hand it is five window sums each way.
+    """
+
+    @staticmethod
+    def forward(ctx, a, b, floor, window):
+        count = box_count(tuple(a.shape[2:]), window, a.dtype, a.device)
+        sums = box_sum(torch.cat([a, b, a * a, b * b, a * b], 1), window).div_(count)
+        mean_a, mean_b, a_var, b_var, cross = sums.chunk(5, 1)
+        a_var.addcmul_(mean_a, mean_a, value=-1).clamp_(min=0)
+        b_var.addcmul_(mean_b, mean_b, value=-1).clamp_(min=0)
+        cross.addcmul_(mean_a, mean_b, value=-1)
+        scale = cross / (a_var * b_var + floor)
+        ctx.window = window
+        ctx.save_for_backward(a, b, sums, scale, count)
+        return cross * scale
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        a, b, sums, scale, count = ctx.saved_tensors
+        mean_a, mean_b, a_var, b_var, _ = sums.chunk(5, 1)
+        floor_grad = -grad * scale * scale
+        cross_grad = 2 * grad * scale / count  # of the window's mean a b; the halves of the variances follow
+        a_grad, b_grad = 2 * floor_grad * b_var / count, 2 * floor_grad * a_var / count
+        pulled = torch.cat(
+            [
+                cross_grad,
+                a_grad,
+                b_grad,
+                cross_grad * mean_b + a_grad * mean_a,
+                cross_grad * mean_a + b_grad * mean_b,
+            ],
+            1,
+        )
+        c, aa, bb, ca, cb = box_sum(pulled, ctx.window).chunk(5, 1)
+        floor_axes = tuple(range(2, a.ndim))
+        return c * b + aa * a - ca, c * a + bb * b - cb, floor_grad.sum(floor_axes, keepdim=True), None
+
+
+def local_cc(
+    a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], window: int = 9, tau: float = 1e-6
+) -> Float[Tensor, "b c *space"]:
+    """Squared correlation coefficient of a and b in the window round each voxel, in [0, 1]: the summand of Eq. 4.7.
+
+    The window is `window` voxels wide along every axis and clipped at the border, means and variances being those of
+    the voxels inside. `tau` is relative: with local variances s and global variances S the value is
+    cross² / (s_a s_b + tau S_a S_b), so that scaling or shifting either image changes nothing and regions flatter
+    than about tau^(1/4) = 3 % of the image's standard deviation count as flat and fade to 0.
+    (The thesis adds an absolute 1e-15, which leaves such regions to the noise.)
+    Constant images and windows give 0 with gradient 0. First derivatives only.
+
+    Raises ValueError for shapes that differ, an even window, or a negative tau.
+    """
+    check_pair("b", b, "a", a)
+    check_window("window", window)
+    check_at_least("tau", tau, 0)
+    a, b = centre(a), centre(b)
+    return _SquaredCorrelation.apply(a, b, _floor(a, b, tau), window)
+
+
+def symmetric_lcc(
+    fixed: Float[Tensor, "b c *space"],
+    moving: Float[Tensor, "b c *space"],
+    v: Float[Tensor, "b d *space"],
+    window: int = 9,
+    tau: float = 1e-6,
+    steps: int | None = None,
+) -> Float[Tensor, ""]:
+    """Mean of `local_cc` of M∘exp(v/2) and F∘exp(-v/2) (Eq. 4.7), in [0, 1]: 1 is a perfect match; maximise it.
+
+    `v` is in voxels, `steps` as in `exp`. Unchanged when the images are swapped and v is negated.
+    The D_LCC printed in Eq. 4.7 is this minus one, in [-1, 0] and 0 for a perfect match. The loss of Eq. 4.14 has
+    -λ D and is right for that D; the likelihood exp(-λ D) of Eq. 4.6 would favour bad matches and needs the other sign.
+
+    Raises ValueError for shapes that do not belong together, an even window, or a negative tau.
+    """
+    check_pair("moving", moving, "fixed", fixed)
+    check_field("v", v)
+    check_space("v", v, "fixed", fixed)
+    halfway = exp(torch.cat([v, -v]) / 2, steps)
+    m, f = warp(torch.cat([moving, fixed]), halfway).chunk(2)
+    return local_cc(f, m, window, tau).mean()
+
+
+def lcc(
+    fixed: Float[Tensor, "b c *space"],
+    moving: Float[Tensor, "b c *space"],
+    window: int = 9,
+    centred: bool = False,
+    tau: float = 1e-6,
+) -> Float[Tensor, ""]:
+    """Local cross-correlation of Eq. 2.2 (Lorenzi et al. 2013), averaged over the voxels: 1 is a perfect match.
+
+    With a bar for the mean over the window: bar(F M) / (sqrt bar(F²) sqrt bar(M²)). As printed nothing subtracts the
+    local mean, so an offset changes the value, and images that are nowhere negative give [0, 1].
+    `centred=True` subtracts it, which makes this the signed correlation coefficient in [-1, 1], free of offsets;
+    `local_cc` is its square. `tau` as in `local_cc`, relative to the global mean squares (variances if centred).
+
+    Raises ValueError for shapes that differ, an even window, or a negative tau.
+    """
+    check_pair("moving", moving, "fixed", fixed)
+    check_window("window", window)
+    check_at_least("tau", tau, 0)
+    f, m = (centre(fixed), centre(moving)) if centred else (fixed, moving)
+    count = box_count(tuple(f.shape[2:]), window, f.dtype, f.device)
+    sums = box_sum(torch.cat([f, m, f * f, m * m, f * m], 1), window) / count
+    f_mean, m_mean, f_power, m_power, cross = sums.chunk(5, 1)
+    if centred:
+        f_power = (f_power - f_mean.square()).clamp(min=0)
+        m_power = (m_power - m_mean.square()).clamp(min=0)
+        cross = cross - f_mean * m_mean
+    return (cross / (f_power * m_power + _floor(f, m, tau)).sqrt()).mean()
