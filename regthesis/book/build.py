@@ -1,0 +1,92 @@
+"""Build the pages from executed notebooks: stage sources beside outputs, run jupyter-book without executing, swap in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from regthesis.book import provenance
+from regthesis.book.execute import ChapterError
+from regthesis.book.resume import files_hash
+
+__all__ = ["build"]
+
+LEAVE_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
+
+
+def build(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> Path:
+    """Build the book into `out/html` and return its first page, unless nothing it shows has changed.
+
+    `notebooks` gives the executed notebook of every page that runs. Any warning of Sphinx fails the build: a
+    ChapterError then quotes it, and the earlier pages stay.
+    """
+    stage, html = out / "stage", out / "html"
+    _stage(root, notebooks, stage)
+    now = files_hash(stage.rglob("*"), stage)
+    stamp = html / ".stage"
+    if stamp.is_file() and stamp.read_text() == now:
+        report("pages: unchanged")
+        return html / "index.html"
+    report("pages: building")
+    site = out / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    _jupyter_book(stage, site, out / "build.log")
+    fresh = site / "_build" / "html"
+    (fresh / ".stage").write_text(now)
+    _swap(fresh, html)
+    return html / "index.html"
+
+
+def _stage(root: Path, notebooks: dict[Path, Path], stage: Path) -> None:
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(root / name, stage)
+    shutil.copytree(root / "book", stage / "book", ignore=LEAVE_OUT)
+    for source, executed in notebooks.items():
+        page = stage / source.relative_to(root)
+        page.unlink(missing_ok=True)
+        page.parent.mkdir(exist_ok=True)
+        nbformat.write(_with_provenance(nbformat.read(executed, as_version=4)), page.with_suffix(".ipynb"))
+
+
+def _with_provenance(notebook):
+    """The notebook as a page: a provenance line under every figure and table, injected parameters folded."""
+    run = notebook.metadata.pop("regthesis")["run"]
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell.metadata["tags"] = [*tags, "hide-cell"]
+        if "figure" in cell.metadata.get("mystnb", {}) or "provenance" in tags:
+            text = provenance.line(cell.metadata.papermill["duration"], run)
+            cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-provenance"))
+        cell.metadata.pop("papermill", None)
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = cells
+    return notebook
+
+
+def _jupyter_book(stage: Path, site: Path, log: Path) -> None:
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [program, "build", stage, "--path-output", site]
+    with log.open("w") as file:
+        done = subprocess.run([*command, "--all", "-W", "-n", "--keep-going"], stdout=file, stderr=subprocess.STDOUT)
+    if done.returncode:
+        lines = log.read_text().splitlines()
+        telling = [text for text in lines if "WARNING" in text or "ERROR" in text] or lines[-15:]
+        raise ChapterError("\n  ".join([f"the pages were not built; see {log}", *telling]))
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """Put a folder in the place of another; the earlier one is away only between two renames."""
+    earlier = target.with_name(f".{target.name}.earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
+    if target.exists():
+        os.replace(target, earlier)
+    os.replace(fresh, target)
+    shutil.rmtree(earlier, ignore_errors=True)

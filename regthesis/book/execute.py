@@ -1,0 +1,126 @@
+"""Run a page once: MyST markdown -> notebook -> papermill -> executed notebook that carries the hashes of its inputs."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from regthesis.book import provenance
+from regthesis.book.chapters import Page, profile_parameters
+from regthesis.book.resume import inputs
+from regthesis.errors import UserError
+
+__all__ = ["ChapterError", "execute"]
+
+
+class ChapterError(RuntimeError):
+    """A cell of a page raised; the message names the page, the cell and the error."""
+
+
+def execute(
+    page: Page,
+    root: Path,
+    profile: str,
+    overrides: dict[str, Any],
+    out: Path,
+    results: Path,
+    force: bool = False,
+    report=print,
+) -> Path:
+    """Execute `page` into `out/<page>.ipynb`, unless what lies there came from the same inputs.
+
+    The kernel starts in the page's own folder, as it does in JupyterLab. Verdicts of the ledger go to the folder
+    `results` (environment variable REGTHESIS_RESULTS). Raises UserError for bad parameters and folders, and
+    ChapterError where a cell fails: the earlier notebook and results then stay as they were, and
+    `<page>.failed.ipynb` shows how far it came.
+    """
+    parameters = profile_parameters(profile, page, root) | overrides
+    earlier = [path for path in results.glob("*.json") if path.stem != page.name] if page.source.parent.name == "book" else []
+    now = inputs(page.source, parameters, root, earlier)
+    target = out / f"{page.name}.ipynb"
+    before = executed_from(target)
+    changed = [name for name in now if before.get(name) != now[name]]
+    if not changed and not force:
+        report(f"{page.name}: unchanged")
+        return target
+    report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
+    _writable(out), _writable(results)
+    run = provenance.collect(root, profile, parameters, page.source.parent)
+    with _own_results(results, page.name):
+        notebook = _papermill(page, parameters, out)
+    notebook.metadata["regthesis"] = {"inputs": now, "run": run}
+    write_atomically(target, notebook)
+    return target
+
+
+def executed_from(notebook: Path) -> dict[str, str]:
+    """The hashes of the inputs that an executed notebook was made from; empty where there is none."""
+    try:
+        return json.loads(notebook.read_text())["metadata"]["regthesis"]["inputs"]
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def write_atomically(target: Path, notebook) -> None:
+    import nbformat
+
+    partial = target.with_name(f".{target.name}.partial")
+    nbformat.write(notebook, partial)
+    os.replace(partial, target)
+
+
+def _papermill(page: Page, parameters: dict[str, Any], out: Path):
+    import jupytext
+    import papermill
+
+    partial, failed = out / f".{page.name}.running.ipynb", out / f"{page.name}.failed.ipynb"
+    failed.unlink(missing_ok=True)
+    try:
+        return papermill.execute_notebook(
+            jupytext.read(page.source),
+            partial,
+            parameters,
+            kernel_name="python3",
+            language="python",
+            cwd=page.source.parent,
+            extra_arguments=["--IPKernelApp.log_level=40"],  # no remarks on the transport
+        )
+    except papermill.PapermillExecutionError as error:
+        os.replace(partial, failed)
+        if error.ename == "UserError":
+            raise UserError(f"{page.name}, cell {error.exec_count}: {error.evalue}") from None
+        cell = "\n".join(f"    {text}" for text in error.source.splitlines())
+        message = f"{page.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
+        raise ChapterError(f"{message}\n{cell}\n  see {failed}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _own_results(folder: Path, name: str) -> Iterator[None]:
+    """Give a page an empty results file of its own; bring the earlier one back if the page fails."""
+    own, kept = folder / f"{name}.json", folder / f".{name}.earlier"
+    if own.exists():
+        os.replace(own, kept)
+    os.environ["REGTHESIS_RESULTS"] = str(folder)
+    try:
+        yield
+    except BaseException:
+        own.unlink(missing_ok=True)
+        if kept.exists():
+            os.replace(kept, own)
+        raise
+    finally:
+        del os.environ["REGTHESIS_RESULTS"]
+        kept.unlink(missing_ok=True)
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"cannot write to {folder}: no permission; choose another folder with --out")

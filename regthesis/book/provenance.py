@@ -1,0 +1,52 @@
+"""Where a figure or a table comes from, in one line under it: commit, data, profile, device, seconds."""
+
+import html
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from regthesis.book.resume import data_hash
+
+__all__ = ["collect", "commit", "line"]
+
+
+def commit(root: Path) -> str:
+    """Short commit of the checkout, with "+dirty" where tracked files differ, or "unknown" without git."""
+    try:
+        short = _git(root, "rev-parse", "--short", "HEAD")
+        return short + ("+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def collect(root: Path, profile: str, parameters: dict[str, Any], folder: Path) -> dict[str, str]:
+    """What holds for a whole run of a page; `folder` is where its relative paths start."""
+    import torch
+
+    data = parameters.get("data_root")
+    return {
+        "commit": commit(root),
+        "data": data_hash(folder / data)[:8] if data else "none",
+        "profile": profile,
+        "device": _device(str(parameters.get("device", "cpu"))),
+        "threads": str(torch.get_num_threads()),
+        "dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+    }
+
+
+def line(seconds: float, run: dict[str, str]) -> str:
+    """One line of HTML from `collect`'s dictionary and the seconds that this result took."""
+    facts = [f"{name} <code>{html.escape(run[name])}</code>" for name in ("commit", "data")]
+    facts += [f"profile {run['profile']}", run["device"], f"{run['threads']} threads", run["dtype"]]
+    return f'<p class="provenance">{" · ".join(facts)} · {seconds:.1f} s</p>'
+
+
+def _device(name: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(name) if name.startswith("cuda") and torch.cuda.is_available() else name
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,67 @@
+"""What an executed page depends on, as hashes: if none has changed, the page need not run again."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["data_hash", "files_hash", "inputs"]
+
+TAIL = 1 << 16
+
+
+def inputs(source: Path, parameters: dict[str, Any], root: Path, results: Iterable[Path] = ()) -> dict[str, str]:
+    """Hash by input: `notebook`, `parameters`, `package`, `data`, `environment` and earlier `results`.
+
+    The package counts together with the data it ships (printed numbers, weights, recorded runs).
+    """
+    code = (root / "regthesis").rglob("*.py")
+    shipped = [path for part in ("thesis", "weights", "recorded") for path in (root / "data" / part).rglob("*")]
+    folders = [source.parent / value for name, value in parameters.items() if name.endswith("_root") and value]
+    return {
+        "notebook": _digest([source.read_bytes()]),
+        "parameters": _digest([json.dumps(parameters, sort_keys=True, default=str).encode()]),
+        "package": files_hash([*code, *shipped], root),
+        "data": _digest([data_hash(folder, times=True).encode() for folder in folders]),
+        "environment": _digest([sys.version.encode(), _read(root / "requirements.lock")]),
+        "results": files_hash(results, root),
+    }
+
+
+def files_hash(paths: Iterable[Path], relative_to: Path) -> str:
+    """Hash of names and contents, whatever the order of the paths."""
+    files = sorted(path for path in paths if path.is_file())
+    return _digest(
+        part for path in files for part in (str(path.relative_to(relative_to)).encode(), path.read_bytes())
+    )
+
+
+def data_hash(folder: Path, times: bool = False) -> str:
+    """Hash of a data folder: every file's name, size and last 64 KiB; with `times` the time of change too.
+
+    A gzip file ends with the checksum of all of its content, so the tail stands for the whole
+    of a `.nii.gz`, and gigabytes of images cost milliseconds.
+    """
+    parts = []
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            parts.append(f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns if times else ''}".encode())
+            with path.open("rb") as file:
+                file.seek(max(0, stat.st_size - TAIL))
+                parts.append(file.read())
+    return _digest(parts)
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
