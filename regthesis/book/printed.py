@@ -1,0 +1,161 @@
+"""What the thesis printed: every number, claim, figure and equation of `data/thesis` as an `Entry`.
+
+Ids read from the whole to the part: `T4.1/S3/DICE` is a cell of Table 4.1, `C4.30/DICE/Dem` one comparison
+of a claim of order, `F6.2/GM/C` a number that a figure prints, `E4.7` an equation.
+The YAML keeps every number as the characters that were printed, so that `.80` stays `.80`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from regthesis.errors import UserError
+
+__all__ = ["ROOT", "Entry", "load", "entry"]
+
+ROOT = Path(__file__).resolve().parents[2]
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+PRINTED = re.compile(
+    rf"(?P<sign>[<>~]?)(?P<value>{NUMBER})(?:-(?P<high>{NUMBER}))?"
+    rf"(?: (?:±(?P<sd>{NUMBER})|\((?P<spread>{NUMBER})(?:-(?P<upper>{NUMBER}))?\)))?"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One printed thing; `value`, `spread` and `interval` are in `unit` and were read from `printed`."""
+
+    id: str
+    kind: str  # number, order, statement, figure, equation
+    chapter: int
+    section: str
+    what: str
+    printed: str = ""
+    value: float | None = None
+    sign: str = ""  # < or > where the value is a bound, ~ where it is about right
+    spread: float | None = None  # standard deviation
+    interval: tuple[float, float] | None = None  # confidence interval, or a printed range that has no value
+    rounding: float = 0.0  # half a unit of the last printed digit
+    unit: str = ""
+    better: str = ""  # higher or lower
+    statistic: str = "mean"  # makes the printed value out of those of the cases
+    tolerance: float = 0.01  # relative, on the same data
+    relation: str = ""  # better, worse, differs or similar, in a claim of order
+    alpha: float = 0.05
+    dataset: str = ""  # `any` needs no data
+    cases: int | None = None
+    shape: tuple[str, ...] = ()  # of the frame, array order
+    spacing: tuple[str, ...] = ()  # of the frame in mm, array order, "?" where it is not printed
+    device: str = ""
+    skip: str = ""  # why nobody attempts it
+    note: str = ""
+
+    @property
+    def item(self) -> str:
+        """The table, figure, equation or claim that this is part of: `T4.1` of `T4.1/S3/DICE`."""
+        return self.id.split("/")[0]
+
+    @property
+    def allowance(self) -> float:
+        """How far off a value on the same data may be: the tolerance, or the rounding where that is wider."""
+        return max(self.tolerance * abs(self.value), self.rounding)
+
+
+def number(printed: str) -> dict:
+    """The numeric fields of an `Entry` from characters such as `0.81 (0.09)`, `85.2 ±09`, `<5` or `13-35`."""
+    found = PRINTED.fullmatch(printed)
+    if not found:
+        raise UserError(
+            f"data/thesis: {printed!r} is not a printed number like 0.81 (0.09), 85 ±9, <5 or 13-35"
+        )
+    part = found.groupdict()
+    read = {"printed": printed, "sign": part["sign"]}
+    if part["high"]:
+        return read | {"interval": (float(part["value"]), float(part["high"]))}
+    read |= {
+        "value": float(part["value"]),
+        "rounding": float(Decimal(5).scaleb(Decimal(part["value"]).as_tuple().exponent - 1)),
+    }
+    if part["upper"]:
+        return read | {"interval": (float(part["spread"]), float(part["upper"]))}
+    sd = part["sd"] or part["spread"]
+    return read | ({"spread": float(sd)} if sd else {})
+
+
+TEXTS = ("section", "what", "unit", "better", "statistic", "relation", "dataset", "device", "skip", "note")
+NUMBERS = {"tolerance": float, "alpha": float, "cases": int}
+
+
+def _fields(raw: Mapping) -> dict:
+    texts = {key: raw[key] for key in TEXTS if key in raw}
+    numbers = {key: kind(raw[key]) for key, kind in NUMBERS.items() if key in raw}
+    return texts | numbers | {key: tuple(value) for key, value in raw.get("frame", {}).items()}
+
+
+def _cells(item: str, chapter: int, raw: Mapping) -> list[Entry]:
+    """The numbers of a table, or of a figure that prints some."""
+    cells = []
+    for row, columns in raw.get("rows", {}).items():
+        for column, printed in columns.items():
+            own = {"what": f"{row}, {column}", "note": raw.get("notes", {}).get(f"{row}/{column}", "")}
+            if printed != "–":
+                fields = _fields({**raw, **own, **raw["columns"][column]}) | number(printed)
+                cells.append(Entry(f"{item}/{row}/{column}", "number", chapter, **fields))
+    return cells
+
+
+def _claim(item: str, chapter: int, raw: Mapping, tables: Mapping) -> list[Entry]:
+    """A claim is one entry, or one for each pair of methods and each metric that it orders."""
+    if "relation" not in raw:
+        read = number(raw["value"]) if "value" in raw else {}
+        return [Entry(item, "number" if read else "statement", chapter, **_fields(raw) | read)]
+    table, pairs = tables[raw["table"]], []
+    for metric in raw["metrics"]:
+        for other in raw["than"]:
+            printed = " against ".join(table["rows"][row][metric] for row in (raw["of"], other))
+            own = {"what": f"{raw['what']} ({metric}, {other})"}
+            fields = _fields({**table, **table["columns"][metric], **raw, **own}) | {"printed": printed}
+            pairs.append(Entry(f"{item}/{metric}/{other}", "order", chapter, **fields))
+    return pairs
+
+
+@cache
+def load(folder: Path = ROOT / "data" / "thesis") -> Mapping[str, Entry]:
+    """Every entry by id, in the order of the thesis's tables, claims, figures and equations.
+
+    Raises `UserError` where `folder` holds no ledger.
+    """
+    if not (folder / "claims.yaml").is_file():
+        raise UserError(
+            f"ledger: no data/thesis in {folder.parent.parent}; run from a checkout of the project"
+        )
+    files = sorted(folder.glob("*.yaml"))
+    read = {file.stem: list(yaml.load_all(file.read_text("utf-8"), yaml.BaseLoader)) for file in files}
+    tables = {name: documents[0] for name, documents in read.items() if name.startswith("T")}
+    entries = [cell for item, raw in tables.items() for cell in _cells(item, int(raw["chapter"]), raw)]
+    for document in read["claims"]:
+        for item, raw in document["claims"].items():
+            entries += _claim(item, int(document["chapter"]), raw, tables)
+    for kind in ("figure", "equation"):
+        for item, raw in read[f"{kind}s"][0][f"{kind}s"].items():
+            chapter = int(item[1])
+            whole = {key: raw[key] for key in ("section", "what", "note", "skip") if key in raw}
+            entries += [Entry(item, kind, chapter, **whole), *_cells(item, chapter, raw)]
+    return {known.id: known for known in entries}
+
+
+def entry(id: str) -> Entry:
+    """The entry `id`. Raises `UserError` that names the nearest id where there is none."""
+    if id in load():
+        return load()[id]
+    folded = {known.casefold(): known for known in load()}
+    nearest = folded[difflib.get_close_matches(id.casefold(), folded, n=1, cutoff=0)[0]]
+    raise UserError(f"ledger: no entry {id!r} in data/thesis; the nearest is {nearest!r}")
