@@ -1,0 +1,44 @@
+"""Metrics, statistics and tables: what every chapter measures with."""
+
+from regthesis.evaluate.error import endpoint_error
+from regthesis.evaluate.overlap import dice
+from regthesis.evaluate.records import evaluate
+from regthesis.evaluate.regularity import (
+    JacobianStatistics,
+    grad_det_jac,
+    jacobian_statistics,
+    spatial_gradient,
+    temporal_gradient,
+)
+from regthesis.evaluate.similarity import rmse, zscore
+from regthesis.evaluate.statistics import Interval, PairedTest, mean_interval, wilcoxon
+from regthesis.evaluate.structures import STRUCTURES
+from regthesis.evaluate.surface import hausdorff
+from regthesis.evaluate.table import case_means, compare, printed_style, summary, table
+from regthesis.evaluate.volumes import ejection_fraction, volumes
+
+__all__ = [
+    "STRUCTURES",
+    "Interval",
+    "JacobianStatistics",
+    "PairedTest",
+    "case_means",
+    "compare",
+    "dice",
+    "ejection_fraction",
+    "endpoint_error",
+    "evaluate",
+    "grad_det_jac",
+    "hausdorff",
+    "jacobian_statistics",
+    "mean_interval",
+    "printed_style",
+    "rmse",
+    "spatial_gradient",
+    "summary",
+    "table",
+    "temporal_gradient",
+    "volumes",
+    "wilcoxon",
+    "zscore",
+]

@@ -1,0 +1,121 @@
+"""One registration scored: every metric of the thesis as rows of a long table."""
+
+import math
+
+import pandas as pd
+
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+from regthesis.evaluate.error import endpoint_error
+from regthesis.evaluate.overlap import dice
+from regthesis.evaluate.regularity import grad_det_jac, jacobian_statistics, spatial_gradient, temporal_gradient
+from regthesis.evaluate.similarity import rmse, zscore
+from regthesis.evaluate.structures import STRUCTURES, select
+from regthesis.evaluate.surface import hausdorff
+from regthesis.evaluate.volumes import ejection_fraction, volumes
+
+COLUMNS = ("case", "group", "method", "metric", "structure", "value")
+
+
+def evaluate(
+    case: Case, deformation: Deformation, method: str, structures: dict[str, tuple[int, ...]] = STRUCTURES
+) -> pd.DataFrame:
+    """Score one deformation of one case: a row per metric and structure, with columns `COLUMNS`.
+
+    The moving mask is warped and compared with the mask of every other segmented frame, averaged over those frames.
+
+    | metric | structure | unit |
+    |---|---|---|
+    | RMSE | image | standard deviations (both images z-scored before warping) |
+    | DICE, HD95, HD | each of `structures` | 1, mm, mm |
+    | EF, EF error | LV-BP | %, and percentage points, predicted minus true; volumes with mask 0 and the last one |
+    | Grad Det-Jac | image | 1/mm |
+    | min Det-Jac, max Det-Jac, folding, sd log Det-Jac | image | 1, fraction of voxels |
+    | Spat. Grad., Temp. Grad. | image | mm/mm, mm/frame; the latter for sequences |
+    | EPE, EPE heart | image, heart | mm; where the case has its true motion, inside the masks of labelled frames |
+    | seconds | image | s |
+
+    A structure that the moving or the fixed mask lacks is nan whatever the method: no deformation can make it.
+    One that the warp lost has DICE 0 and an infinite distance.
+    """
+    rows = [
+        *_image_rows(case, deformation),
+        *_regularity_rows(deformation),
+        *_structure_rows(case, deformation, structures),
+        *_error_rows(case, deformation),
+    ]
+    return pd.DataFrame([(case.id, case.group, method, *row) for row in rows], columns=list(COLUMNS))
+
+
+def _image_rows(case: Case, deformation: Deformation) -> list[tuple[str, str, float]]:
+    moved = deformation.warp(zscore(case.moving))
+    return [("RMSE", "image", rmse(zscore(case.fixed), moved)), ("seconds", "image", deformation.seconds)]
+
+
+def _regularity_rows(deformation: Deformation) -> list[tuple[str, str, float]]:
+    u, spacing = deformation.u, deformation.grid.spacing
+    determinant = jacobian_statistics(u)
+    values = {
+        "Grad Det-Jac": grad_det_jac(u, spacing),
+        "min Det-Jac": determinant.min,
+        "max Det-Jac": determinant.max,
+        "folding": determinant.folding,
+        "sd log Det-Jac": determinant.sd_log,
+        "Spat. Grad.": spatial_gradient(u, spacing),
+    }
+    if len(u) > 1:
+        values["Temp. Grad."] = temporal_gradient(u, spacing)
+    return [(metric, "image", value) for metric, value in values.items()]
+
+
+def _labelled_frames(case: Case) -> list[int]:
+    """Fixed frames that have a mask to compare the warped moving mask with."""
+    return sorted(frame for frame in case.masks if frame and 0 in case.masks)
+
+
+def _structure_rows(case: Case, deformation: Deformation, structures: dict) -> list[tuple[str, str, float]]:
+    frames = _labelled_frames(case)
+    if not frames:
+        return []
+    moved = deformation.warp_labels(case.moving_mask)
+    rows = []
+    for name, labels in structures.items():
+        scores = [_overlap(case, moved[frame - 1 : frame], frame, labels) for frame in frames]
+        means = pd.DataFrame(scores).mean()  # skips the frames on which the structure is not there
+        rows += [(metric, name, float(value)) for metric, value in means.items()]
+    if structures is STRUCTURES and case.grid.rank == 3:
+        rows += _ejection_rows(case, moved[frames[-1] - 1 : frames[-1]])
+    return rows
+
+
+def _overlap(case: Case, moved, frame: int, labels: tuple[int, ...]) -> dict[str, float]:
+    before, after, target = (select(mask, labels) for mask in (case.moving_mask, moved, case.masks[frame]))
+    if not (before.any() and target.any()):
+        return dict.fromkeys(("DICE", "HD95", "HD"), math.nan)
+    return {
+        "DICE": dice(case.masks[frame], moved, labels),
+        "HD95": hausdorff(target, after, case.spacing, 95),
+        "HD": hausdorff(target, after, case.spacing, 100),
+    }
+
+
+def _ejection_rows(case: Case, moved) -> list[tuple[str, str, float]]:
+    masks = case.moving_mask, moved, case.fixed_mask
+    diastolic, predicted, true = (float(volumes(mask, case.spacing)["LV-BP"]) for mask in masks)
+    fraction = ejection_fraction(diastolic, predicted)
+    return [("EF", "LV-BP", fraction), ("EF error", "LV-BP", fraction - ejection_fraction(diastolic, true))]
+
+
+def _error_rows(case: Case, deformation: Deformation) -> list[tuple[str, str, float]]:
+    if case.truth is None:
+        return []
+    u, spacing = deformation.u, case.spacing
+    rows = [("EPE", "image", endpoint_error(u, case.truth, spacing))]
+    frames = [frame for frame in sorted(case.masks) if frame]
+    if frames:
+        inside = [
+            endpoint_error(u[frame - 1 : frame], case.truth[frame - 1 : frame], spacing, case.masks[frame])
+            for frame in frames
+        ]
+        rows.append(("EPE heart", "heart", sum(inside) / len(inside)))
+    return rows
