@@ -1,0 +1,62 @@
+"""A procedural population of beating hearts in the official ACDC layout, with the true motion of every point.
+
+Anatomy, motion and signal are analytic (shape.py, motion.py, tissue.py); population.py draws the subjects,
+acquisition.py is the scanner, write.py the files.
+"""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+from regthesis.datasets.phantom.population import CLINIC, FRAMES
+from regthesis.datasets.phantom.write import patient
+from regthesis.errors import UserError
+
+__all__ = ["make"]
+
+
+def version() -> str:
+    """Hash of the generator's source: two folders with the same version, seed and size hold the same bits."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def make(out: Path, subjects: int = 100, seed: int = 0, size: str = "quick", progress: bool = True) -> None:
+    """Write `subjects` patients under `out`; those already there are kept, so an interrupted run goes on.
+
+    The layout is ACDC's (`patientNNN/patientNNN_frameMM.nii.gz`, `..._gt.nii.gz`, `..._4d.nii.gz`, `Info.cfg`), with
+    `patientNNN_frameES_motion.nii.gz`: displacement in mm (LPS) on the end-systolic grid, pointing to end-diastole.
+    `size` is "quick" (2.4 to 2.7 mm pixels, 13 frames) or "full" (1.3 to 1.7 mm, 13 to 35 frames).
+    Subject k depends on (seed, k) alone. Raises UserError for bad parameters, or where `out` holds another population.
+    """
+    if size not in FRAMES:
+        raise UserError(f"phantom size is '{size}': choose one of {', '.join(FRAMES)}")
+    if not 1 <= subjects <= 999:
+        raise UserError(f"phantom of {subjects} subjects: choose 1 to 999")
+    out = Path(out)
+    _manifest(out, {"seed": seed, "size": size, "version": version(), "clinic": CLINIC, "frames": FRAMES[size]})
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, subjects)) as pool:
+        jobs = [pool.submit(patient, out, seed, index, size) for index in range(subjects)]
+        for job in tqdm(as_completed(jobs), total=subjects, desc="phantom", unit="patient", disable=not progress):
+            job.result()
+
+
+def _manifest(out: Path, parameters: dict) -> None:
+    path = out / "phantom.json"
+    text = json.dumps(parameters, indent=1) + "\n"
+    if path.exists():
+        if path.read_text() != text:
+            raise UserError(f"{out} holds a phantom made with other parameters (phantom.json): choose another folder")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise UserError(f"{out} is not empty and not a phantom: choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    scratch = out / f".phantom.json.{os.getpid()}"
+    scratch.write_text(text)
+    os.replace(scratch, path)
