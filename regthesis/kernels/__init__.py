@@ -1,15 +1,21 @@
 """Registration kernels: pure functions on tensors `(batch, channel, *space)`, fields in voxels, torch only."""
 
-from regthesis.kernels.exp import exp, inverse
+from regthesis.kernels.bspline import bspline
+from regthesis.kernels.energies import bending, diffusion
+from regthesis.kernels.exp import exp, inverse, log
 from regthesis.kernels.grid import identity_grid
 from regthesis.kernels.intensity import ncc, sad, ssd
 from regthesis.kernels.jacobian import gradient, jacobian
 from regthesis.kernels.lcc import lcc, local_cc, symmetric_lcc
+from regthesis.kernels.mutual_information import mutual_information
 from regthesis.kernels.smooth import smooth
 from regthesis.kernels.warp import compose, resize, warp, warp_labels
 
 __all__ = [
+    "bending",
+    "bspline",
     "compose",
+    "diffusion",
     "exp",
     "gradient",
     "identity_grid",
@@ -17,6 +23,8 @@ __all__ = [
     "jacobian",
     "lcc",
     "local_cc",
+    "log",
+    "mutual_information",
     "ncc",
     "resize",
     "sad",

@@ -37,7 +37,7 @@ def _voxel(u: Tensor) -> Float[Tensor, "d"]:
 
 def normalise(u: Float[Tensor, "b d *space"]) -> Float[Tensor, "b *space d"]:
     """Displacement in voxels to the units, component order and layout of `sample`."""
-    return u.flip(1).movedim(1, -1) * _voxel(u)
+    return (u.flip(1).movedim(1, -1) * _voxel(u)).contiguous()
 
 
 def denormalise(displacement: Float[Tensor, "b *space d"]) -> Float[Tensor, "b d *space"]:
