@@ -36,7 +36,9 @@ def main():
 
 @main.command()
 @click.argument("chapter")
-@click.option("-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter.")
+@click.option(
+    "-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter."
+)
 @click.option("--profile", default="quick", help="A file of chapters/profiles.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the executed notebook.")
 @click.option("--force", is_flag=True, help="Run even if nothing has changed.")

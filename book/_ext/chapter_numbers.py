@@ -3,7 +3,7 @@
 import re
 
 from docutils import nodes
-from sphinx.environment.collectors.toctree import TocTreeCollector
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles as Collector
 
 
 def number_as_named(assign_section_numbers):
@@ -26,5 +26,5 @@ def _renumber(env, page, sections, chapter):
 
 
 def setup(app):
-    TocTreeCollector.assign_section_numbers = number_as_named(TocTreeCollector.assign_section_numbers)
+    Collector.assign_section_numbers = number_as_named(Collector.assign_section_numbers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

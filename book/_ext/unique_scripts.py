@@ -1,9 +1,12 @@
-"""Sphinx extension: load every script once, though several extensions ask for the same file."""
+"""Sphinx extension: load every script once, though several extensions ask for the same one."""
 
 
 def keep_first(app, page, template, context, doctree):
-    unique = {getattr(script, "filename", script): script for script in reversed(context["script_files"])}
-    context["script_files"] = list(reversed(unique.values()))
+    scripts = {}
+    for script in context["script_files"]:
+        body = script.attributes.get("body")
+        scripts.setdefault((script.filename or "", body), script)
+    context["script_files"] = list(scripts.values())
 
 
 def setup(app):

@@ -61,7 +61,9 @@ def find_page(wanted: str, root: Path) -> Page:
     pages = notebook_pages(root)
     for page in pages:
         number, _, rest = page.name.partition("_")
-        if wanted in (page.name, rest) or (number.isdigit() and wanted.isdigit() and int(wanted) == int(number)):
+        if wanted in (page.name, rest) or (
+            number.isdigit() and wanted.isdigit() and int(wanted) == int(number)
+        ):
             return page
     raise UserError(_unknown("chapter", wanted, [page.name for page in pages]))
 
@@ -124,7 +126,9 @@ def _convert(name: str, text: str, default: Any) -> Any:
         except (TypeError, ValueError):
             value = text
     if default is not None and type(value) is not type(default):
-        raise UserError(f"parameter {name} must be of type {type(default).__name__} like {default!r}, not {text!r}")
+        raise UserError(
+            f"parameter {name} must be of type {type(default).__name__} like {default!r}, not {text!r}"
+        )
     return value
 
 

@@ -37,7 +37,11 @@ def execute(
     `<page>.failed.ipynb` shows how far it came.
     """
     parameters = profile_parameters(profile, page, root) | overrides
-    earlier = [path for path in results.glob("*.json") if path.stem != page.name] if page.source.parent.name == "book" else []
+    earlier = (
+        [path for path in results.glob("*.json") if path.stem != page.name]
+        if page.source.parent.name == "book"
+        else []
+    )
     now = inputs(page.source, parameters, root, earlier)
     target = out / f"{page.name}.ipynb"
     before = executed_from(target)
@@ -121,6 +125,8 @@ def _writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from None
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
+        ) from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"cannot write to {folder}: no permission; choose another folder with --out")

@@ -12,14 +12,20 @@ __all__ = ["data_hash", "files_hash", "inputs"]
 TAIL = 1 << 16
 
 
-def inputs(source: Path, parameters: dict[str, Any], root: Path, results: Iterable[Path] = ()) -> dict[str, str]:
+def inputs(
+    source: Path, parameters: dict[str, Any], root: Path, results: Iterable[Path] = ()
+) -> dict[str, str]:
     """Hash by input: `notebook`, `parameters`, `package`, `data`, `environment` and earlier `results`.
 
     The package counts together with the data it ships (printed numbers, weights, recorded runs).
     """
     code = (root / "regthesis").rglob("*.py")
-    shipped = [path for part in ("thesis", "weights", "recorded") for path in (root / "data" / part).rglob("*")]
-    folders = [source.parent / value for name, value in parameters.items() if name.endswith("_root") and value]
+    shipped = [
+        path for part in ("thesis", "weights", "recorded") for path in (root / "data" / part).rglob("*")
+    ]
+    folders = [
+        source.parent / value for name, value in parameters.items() if name.endswith("_root") and value
+    ]
     return {
         "notebook": _digest([source.read_bytes()]),
         "parameters": _digest([json.dumps(parameters, sort_keys=True, default=str).encode()]),
@@ -48,7 +54,9 @@ def data_hash(folder: Path, times: bool = False) -> str:
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file():
             stat = path.stat()
-            parts.append(f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns if times else ''}".encode())
+            parts.append(
+                f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns if times else ''}".encode()
+            )
             with path.open("rb") as file:
                 file.seek(max(0, stat.st_size - TAIL))
                 parts.append(file.read())

@@ -1,0 +1,39 @@
+# make book: install, make the phantom, run the chapters, build the pages. Doing it twice costs seconds.
+
+PYTHON ?= python3
+PROFILE ?= quick
+SUBJECTS ?= 100
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: book data test test-fast lab reference clean
+
+book: data
+	$(BIN)/regthesis book --profile $(PROFILE)
+
+data: $(INSTALLED)
+	$(BIN)/regthesis data make acdc --out data/phantom/acdc --subjects $(SUBJECTS) --seed 0 --size $(PROFILE)
+
+$(INSTALLED): requirements.lock requirements-peers.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps -e .
+	$(BIN)/pip install --quiet -r requirements-peers.lock \
+		|| echo "The peers (SyN, elastix) could not be installed: their rows will say so, the rest runs."
+	touch $@
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+lab: data
+	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/chapters
+
+reference: book
+	$(BIN)/python tests/reference/refresh.py
+
+clean:
+	rm -rf _build data/phantom
