@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, wilcoxon
 
 from regthesis.book.printed import ROOT, Entry, entry, load
 from regthesis.errors import UserError
@@ -160,21 +159,15 @@ def _judge_order(known: Entry, first: np.ndarray, second: np.ndarray, other: str
     computed, n = f"{first.mean():.4g} against {second.mean():.4g}", len(first)
     if 2.0 ** (1 - n) >= known.alpha:
         return computed, "not comparable", f"{n} pairs can never reach p < {known.alpha:g}"
-    p, effect = _paired(first, second) if known.better == "higher" else _paired(second, first)
+    from regthesis.evaluate.statistics import wilcoxon  # here, because it brings torch along
+
+    p, effect, _ = wilcoxon(first, second) if known.better == "higher" else wilcoxon(second, first)
     sides = {"better": effect > 0, "worse": effect < 0, "differs": True, "similar": True}
     shown = sides[known.relation] and (p >= known.alpha if known.relation == "similar" else p < known.alpha)
     why = f"n = {n}, p = {p:.2g} at level {known.alpha:g}, effect {effect:+.2f}" + (
         f", {other}" if other else ""
     )
     return computed, "fails" if not shown else "holds" if other else "reproduced", why
-
-
-def _paired(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    difference = (a - b)[a != b]
-    if not difference.size:
-        return 1.0, 0.0
-    ranks = rankdata(abs(difference))
-    return float(wilcoxon(difference).pvalue), float(np.sign(difference) @ ranks / ranks.sum())
 
 
 def _note(verdict: Verdict, page: str, results: Path | str | None) -> Verdict:
