@@ -90,7 +90,7 @@ def crop_or_pad(image: sitk.Image, shape: tuple[int, ...]) -> sitk.Image:
     return sitk.ConstantPad(image, np.maximum(-low, 0).tolist(), np.maximum(-high, 0).tolist(), 0)
 
 
-def read_image(path: Path, rank: int = 3) -> sitk.Image:
+def read_image(path: Path, rank: int | None = 3) -> sitk.Image:
     """Read a medical image.
 
     Raises:
@@ -101,8 +101,10 @@ def read_image(path: Path, rank: int = 3) -> sitk.Image:
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError:
-        raise UserError(f"{path}: cannot be read as an image (truncated or not an image); fetch it again") from None
-    if image.GetDimension() != rank:
+        raise UserError(
+            f"{path}: cannot be read as an image (truncated or not an image); fetch it again"
+        ) from None
+    if rank and image.GetDimension() != rank:
         given = image.GetDimension()
         raise UserError(f"{path}: expected a {rank}-D image, found {given}-D; check how it was exported")
     if not np.isfinite(sitk.GetArrayViewFromImage(image)).all():
@@ -123,4 +125,6 @@ def write_image(image: sitk.Image, path: Path) -> None:
         os.replace(sibling, path)
     except (OSError, RuntimeError) as error:
         sibling.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.__class__.__name__}); choose another folder") from None
+        raise UserError(
+            f"{path}: cannot be written ({error.__class__.__name__}); choose another folder"
+        ) from None

@@ -1,0 +1,88 @@
+"""`Deformation`: what a method returns, and the only thing the tables and figures ask of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from regthesis import kernels
+from regthesis.geometry import Grid, read_image, write_image
+from regthesis.kernels.shapes import Float, Int, Tensor
+
+
+@dataclass(frozen=True)
+class Deformation:
+    """The map phi = id + u from a fixed grid into the moving image, one for every fixed frame of a case.
+
+    `u` is `(n, d, *space)` in voxels, so that `M(x + u(x))` is the moving image seen from the fixed grid;
+    `velocity` is a stationary velocity field with `u = exp(velocity)` where the method has one;
+    `code` is the latent code `(n, d_z)` of a learned model; `seconds` is what the registration took.
+    """
+
+    u: Float[Tensor, "n d *space"]
+    grid: Grid
+    velocity: Float[Tensor, "n d *space"] | None = None
+    code: Float[Tensor, "n z"] | None = None
+    seconds: float = float("nan")
+
+    def warp(self, image: Float[Tensor, "b c *space"]) -> Float[Tensor, "n c *space"]:
+        """The moving image resampled on the fixed grid; one image serves all frames."""
+        return kernels.warp(image.expand(len(self.u), *image.shape[1:]), self.u)
+
+    def warp_labels(self, labels: Int[Tensor, "b 1 *space"]) -> Int[Tensor, "n 1 *space"]:
+        """Labels resampled on the fixed grid: linear on each structure, then the strongest wins."""
+        return kernels.warp_labels(labels.expand(len(self.u), *labels.shape[1:]), self.u)
+
+    def inverse(self) -> Deformation:
+        """The map back, from the moving grid into the fixed image: exp(-v) where there is a velocity."""
+        if self.velocity is not None:
+            return Deformation(kernels.exp(-self.velocity), self.grid, -self.velocity)
+        return Deformation(kernels.inverse(self.u), self.grid)
+
+    def compose(self, inner: Deformation) -> Deformation:
+        """This map after `inner`: `M.warp(self.compose(inner)) == (M.warp(self)).warp(inner)`."""
+        return Deformation(kernels.compose(self.u, inner.u), self.grid)
+
+    def jacobian(self) -> Float[Tensor, "n 1 *space"]:
+        """det(grad phi); 1 keeps volume, 0 or less folds."""
+        return kernels.jacobian(self.u, self.grid.spacing)
+
+    def to_sitk(self, frame: int = 0) -> sitk.DisplacementFieldTransform:
+        """The map as an ITK transform in LPS mm, at any resolution: `sitk.Resample(moving, fixed, transform)`."""
+        return sitk.DisplacementFieldTransform(self.grid.displacement_to_mm(self.u[frame]))
+
+    def save(self, path: Path | str, frame: int = 0) -> None:
+        """Write the displacement as a vector image (LPS mm) that 3D Slicer and ITK-SNAP read, whole or not at all.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        write_image(
+            sitk.Cast(self.grid.displacement_to_mm(self.u[frame]), sitk.sitkVectorFloat32), Path(path)
+        )
+
+    @classmethod
+    def load(cls, path: Path | str) -> Deformation:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: the file is missing or broken.
+        """
+        image = read_image(Path(path), rank=None)
+        grid = Grid.of(image)
+        return cls(grid.displacement_from_mm(image)[None], grid)
+
+    @classmethod
+    def from_sitk(cls, transform: sitk.Transform, grid: Grid, **about) -> Deformation:
+        """Sample any ITK transform (LPS mm, fixed to moving) on a grid."""
+        field = sitk.TransformToDisplacementField(
+            transform,
+            sitk.sitkVectorFloat64,
+            grid.shape[::-1],
+            grid.origin,
+            grid.spacing[::-1],
+            grid.direction,
+        )
+        return cls(grid.displacement_from_mm(field)[None], grid, **about)

@@ -1,0 +1,55 @@
+"""What every registration method is: a name, its parameters, and `register(case) -> Deformation`."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+from regthesis.errors import UserError
+from regthesis.geometry import Grid
+from regthesis.kernels.shapes import Float, Tensor
+
+
+class MissingPeer(UserError):
+    """A heavy baseline is not installed; its rows say so and the rest runs."""
+
+    def __init__(self, package: str):
+        super().__init__(
+            f"{package} is not installed; add the baselines with `pip install 'regthesis[peers]'`"
+        )
+
+
+class Method(ABC):
+    """Base of all methods; subclasses are frozen dataclasses whose fields are their parameters.
+
+    A pairwise method implements `pair`; a method that sees a whole sequence overrides `register`.
+    """
+
+    name: ClassVar[str]  # what it is called in code and tables of data
+    label: ClassVar[str]  # what it is called in print
+
+    def register(self, case: Case) -> Deformation:
+        """The deformations that take the moving image to each fixed image of `case`, and the seconds spent.
+
+        Raises:
+            MissingPeer: the package behind the method is not installed.
+        """
+        start = time.perf_counter()
+        found = [self.pair(case.moving, fixed[None], case.grid) for fixed in case.fixed]
+        return Deformation(
+            u=torch.cat([d.u for d in found]),
+            grid=case.grid,
+            velocity=None if found[0].velocity is None else torch.cat([d.velocity for d in found]),
+            seconds=time.perf_counter() - start,
+        )
+
+    @abstractmethod
+    def pair(
+        self, moving: Float[Tensor, "1 1 *space"], fixed: Float[Tensor, "1 1 *space"], grid: Grid
+    ) -> Deformation:
+        """Register one pair."""

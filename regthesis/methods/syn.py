@@ -1,0 +1,65 @@
+"""SyN, symmetric normalisation with local cross-correlation (Avants et al. 2008), by antspyx."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from regthesis.deformation import Deformation
+from regthesis.geometry import Grid, read_image
+from regthesis.methods.base import Method, MissingPeer
+
+
+@dataclass(frozen=True)
+class SyN(Method):
+    """Greedy symmetric diffeomorphic registration.
+
+    `radius` of the correlation window in voxels; `iterations` a level, coarse to fine; `step` is the gradient
+    step in voxels, `fluid` and `elastic` the variances (voxels^2) that smooth the update and the total field.
+    """
+
+    name = "syn"
+    label = "SyN"
+    radius: int = 4
+    iterations: tuple[int, ...] = (40, 20, 10)
+    step: float = 0.2
+    fluid: float = 3.0
+    elastic: float = 0.0
+
+    def pair(self, moving, fixed, grid):
+        try:
+            import ants
+        except ModuleNotFoundError:
+            raise MissingPeer("antspyx") from None
+        with TemporaryDirectory() as folder:
+            found = ants.registration(
+                fixed=_to_ants(ants, fixed, grid),
+                moving=_to_ants(ants, moving, grid),
+                type_of_transform="SyNOnly",
+                initial_transform="Identity",
+                syn_metric="CC",
+                syn_sampling=self.radius,
+                reg_iterations=self.iterations,
+                grad_step=self.step,
+                flow_sigma=self.fluid,
+                total_sigma=self.elastic,
+                outprefix=f"{folder}/syn_",
+                random_seed=1,
+            )
+            warp = next(path for path in found["fwdtransforms"] if path.endswith("Warp.nii.gz"))
+            return Deformation(grid.displacement_from_mm(read_image(Path(warp), rank=None))[None], grid)
+
+
+def _to_ants(ants, image, grid: Grid):
+    return ants.from_numpy(
+        image[0, 0].cpu().double().numpy().T,  # ANTs indexes x first
+        origin=list(grid.origin),
+        spacing=[float(s) for s in grid.spacing[::-1]],
+        direction=np.array(grid.direction).reshape(grid.rank, grid.rank),
+    )
+
+
+METHODS = [SyN()]
