@@ -6,7 +6,7 @@ import numpy as np
 from scipy import fft
 
 SUBSLICES = 3
-OVERSAMPLING = 1.5
+OVERSAMPLING = 1.25
 
 
 @dataclass(frozen=True)

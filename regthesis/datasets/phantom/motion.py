@@ -14,7 +14,7 @@ from scipy.interpolate import PchipInterpolator
 
 from regthesis.datasets.phantom.shape import Heart, disc, scar, smoothstep, ventricles
 
-SOFT = 4.0  # mm over which the long-axis stretch sets in
+SOFT = 5.0  # mm over which the long-axis stretch sets in
 ATRIUM = 62.0  # mm above the mitral plane where the descent has faded
 MARGIN = 2.6  # width of the outer fade over the displacement (squared mm); above 1.875 keeps dS/ds positive
 
@@ -36,9 +36,10 @@ def _descent(heart: Heart, a: float, w):
     """Fraction of the mitral descent at level w now, and its derivative."""
     drop = a * heart.shortening
     span = heart.length - drop
-    up, top = (w + heart.length) / SOFT, (w + drop) / SOFT
-    rise = SOFT * (np.logaddexp(0, up) - np.logaddexp(0, top)) / span
-    slope = (0.5 * np.tanh(up / 2) - 0.5 * np.tanh(top / 2)) / span
+    up, top = w + heart.length, w + drop
+    bend_up, bend_top = np.sqrt(up * up + SOFT * SOFT), np.sqrt(top * top + SOFT * SOFT)
+    rise = 0.5 * (up + bend_up - top - bend_top) / span
+    slope = 0.5 * (up / bend_up - top / bend_top) / span
     x = np.clip((w + drop) / ATRIUM, 0.0, 1.0)
     fade = 1.0 - smoothstep(x)
     return rise * fade, slope * fade - rise * 30.0 * (x * (1.0 - x)) ** 2 / ATRIUM

@@ -153,23 +153,31 @@ def signal(heart: Heart, body: Body, noise: np.ndarray, points: np.ndarray, det,
     x, y, w = points
     r = _length(x, y)
     at = ventricles(heart, x / r, y / r, w)
-    outer, epi, endo, rv = (np.sqrt(v) for v in (at.outer, at.epi, at.endo, at.rv))
+    outer, epi, endo = (np.sqrt(v) for v in (at.outer, at.epi, at.endo))
     fine = texture.sample(noise, points, (body.grain, body.grain, 3.0 * body.grain))
-    coarse = texture.sample(noise, points, (9.0, 9.0, 14.0), 17.0)
 
-    image = np.empty_like(x)
     span = _soft(w + heart.length + heart.apex_wall + 6.0, 8.0)
+    image = body.muscle * (1.0 + 0.09 * fine)
+    around = np.flatnonzero((r > outer - EDGE) | (span < 1.0))
+    border = (v[around] for v in (r, outer, span))
+    image[around] = _outside(body, noise, points[:, around], *border, image[around], fine[around])
+    pools = np.flatnonzero(((r < endo + EDGE) | (r > epi - EDGE) | (w > -EDGE)) & (r < outer) & (span > 0.0))
+    image[pools] = _chambers(
+        heart, body, noise, points[:, pools], at.take(pools), det[pools], beat, image[pools], fine[pools]
+    )
+    return image
+
+
+def _outside(body, noise, points, r, outer, span, muscle, fine):
+    """Around the heart: its fat, the pericardium, and the rest of the body."""
+    x, y, w = points
+    coarse = texture.sample(noise, points, (9.0, 9.0, 14.0), 17.0)
+    image = _surroundings(body, x, y, w, fine, coarse)
     thickness, angle, extra = body.heart_fat
     fat = np.maximum(thickness * (1.0 + 0.6 * coarse) + extra * bump(x / r, y / r, angle, 2.0), 0.0)
-    far = (r > outer - EDGE) | (span < 1.0)
-    image[~far] = 0.0
-    image[far] = _surroundings(body, x[far], y[far], w[far], fine[far], coarse[far])
     _paint(image, span * _soft(outer + fat + 2.2 - r), 60.0)
     _paint(image, span * _soft(outer + fat - r), body.fat * (0.85 + 0.08 * fine))
-    _paint(image, span * _soft(outer - r), body.muscle * (1.0 + 0.07 * fine + 0.05 * coarse))
-
-    near = np.flatnonzero((r < outer) & (span > 0.0))
-    image[near] = _chambers(heart, body, noise, points[:, near], at.take(near), det[near], beat, image[near], fine[near])
+    _paint(image, span * _soft(outer - r), muscle)
     return image
 
 

@@ -13,6 +13,8 @@ from regthesis.datasets.phantom.motion import activation, pull_back
 from regthesis.datasets.phantom.population import Subject, draw
 from regthesis.datasets.phantom.tissue import labels, signal
 
+STILL = 0.05  # mm; what moves less at end-systole is painted once for all frames
+
 
 def name(index: int) -> str:
     """ACDC's folder name of subject `index` (0-based)."""
@@ -30,7 +32,7 @@ def cine(subject: Subject) -> np.ndarray:
     for z in range(scan.size[2]):
         points = subject.pose.to_heart(scan.points(z, (nx, ny), scan.offsets())).reshape(3, -1)
         full = signal(heart, subject.body, noise, points, np.ones_like(points[0]), 0.0)
-        moves = np.abs(pull_back(heart, 1.0, points)[0] - points).max(0) > 0.02
+        moves = np.abs(pull_back(heart, 1.0, points)[0] - points).max(0) > STILL
         moving = points[:, moves]
         for t, beat in enumerate(beats):
             at_ed, det = pull_back(heart, float(beat), moving)
