@@ -13,7 +13,7 @@ from regthesis.evaluate.regularity import (
 from regthesis.evaluate.similarity import rmse, zscore
 from regthesis.evaluate.statistics import Interval, PairedTest, mean_interval, wilcoxon
 from regthesis.evaluate.structures import STRUCTURES
-from regthesis.evaluate.surface import hausdorff
+from regthesis.evaluate.surface import hausdorff, surface_distances
 from regthesis.evaluate.table import case_means, compare, printed_style, summary, table
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 
@@ -36,6 +36,7 @@ __all__ = [
     "rmse",
     "spatial_gradient",
     "summary",
+    "surface_distances",
     "table",
     "temporal_gradient",
     "volumes",

@@ -24,10 +24,10 @@ def endpoint_error(
     check_field("u", u)
     check_pair("u", u, "truth", truth)
     check_positive("spacing", spacing, u.shape[1])
-    scale = torch.tensor(spacing, dtype=torch.float64, device=u.device).reshape(-1, *[1] * (u.ndim - 2))
-    distance = ((u.double() - truth.double()) * scale).norm(dim=1, keepdim=True)
+    scale = u.new_tensor(spacing).reshape(-1, *[1] * (u.ndim - 2))
+    distance = ((u - truth) * scale).square().sum(1, keepdim=True).sqrt()
     if region is None:
-        return float(distance.mean())
+        return float(distance.mean(dtype=torch.float64))
     if region.shape[1:] != distance.shape[1:] or region.shape[0] not in (1, distance.shape[0]):
         raise ValueError(f"region: expected shape {tuple(distance.shape)}, got {tuple(region.shape)}")
-    return float(distance[region.expand_as(distance) != 0].mean())
+    return float(distance[region.expand_as(distance) != 0].mean(dtype=torch.float64))

@@ -11,7 +11,7 @@ from regthesis.evaluate.overlap import dice
 from regthesis.evaluate.regularity import grad_det_jac, jacobian_statistics, spatial_gradient, temporal_gradient
 from regthesis.evaluate.similarity import rmse, zscore
 from regthesis.evaluate.structures import STRUCTURES, select
-from regthesis.evaluate.surface import hausdorff
+from regthesis.evaluate.surface import ranked_distance, surface_distances
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 
 COLUMNS = ("case", "group", "method", "metric", "structure", "value")
@@ -54,13 +54,14 @@ def _image_rows(case: Case, deformation: Deformation) -> list[tuple[str, str, fl
 
 def _regularity_rows(deformation: Deformation) -> list[tuple[str, str, float]]:
     u, spacing = deformation.u, deformation.grid.spacing
-    determinant = jacobian_statistics(u)
+    determinant = deformation.jacobian()
+    volume = jacobian_statistics(determinant)
     values = {
-        "Grad Det-Jac": grad_det_jac(u, spacing),
-        "min Det-Jac": determinant.min,
-        "max Det-Jac": determinant.max,
-        "folding": determinant.folding,
-        "sd log Det-Jac": determinant.sd_log,
+        "Grad Det-Jac": grad_det_jac(determinant, spacing),
+        "min Det-Jac": volume.min,
+        "max Det-Jac": volume.max,
+        "folding": volume.folding,
+        "sd log Det-Jac": volume.sd_log,
         "Spat. Grad.": spatial_gradient(u, spacing),
     }
     if len(u) > 1:
@@ -92,10 +93,11 @@ def _overlap(case: Case, moved, frame: int, labels: tuple[int, ...]) -> dict[str
     before, after, target = (select(mask, labels) for mask in (case.moving_mask, moved, case.masks[frame]))
     if not (before.any() and target.any()):
         return dict.fromkeys(("DICE", "HD95", "HD"), math.nan)
+    distances = surface_distances(target, after, case.spacing)
     return {
         "DICE": dice(case.masks[frame], moved, labels),
-        "HD95": hausdorff(target, after, case.spacing, 95),
-        "HD": hausdorff(target, after, case.spacing, 100),
+        "HD95": ranked_distance(*distances, 95),
+        "HD": ranked_distance(*distances, 100),
     }
 
 

@@ -28,7 +28,7 @@ def summary(frame: pd.DataFrame, by: Sequence[str] = ("method",)) -> pd.DataFram
 
 def printed_style(mean: float, sd: float, digits: int = 3) -> str:
     """`0.799 (0.096)`, as the thesis prints; a dash for what there is none of."""
-    number, spread = (f"{value:.{digits}f}" if pd.notna(value) else "–" for value in (mean, sd))
+    number, spread = (f"{value:z.{digits}f}" if pd.notna(value) else "–" for value in (mean, sd))
     return f"{number} ({spread})" if number != "–" else "–"
 
 
@@ -50,7 +50,9 @@ def table(
     numbers, digits, scale = summary(frame), digits or {}, scale or {}
     cells = {
         metric: {
-            method: printed_style(row["mean"] * scale.get(metric, 1), row["sd"] * scale.get(metric, 1), digits.get(metric, 3))
+            method: printed_style(
+                row["mean"] * scale.get(metric, 1), row["sd"] * scale.get(metric, 1), digits.get(metric, 3)
+            )
             for method, row in numbers.xs(metric, level="metric").iterrows()
         }
         for metric in metrics

@@ -1,0 +1,56 @@
+"""Methods side by side on the same cases: the loop under every table of registration results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from regthesis.case import Case
+from regthesis.errors import UserError
+from regthesis.evaluate.records import COLUMNS, evaluate
+from regthesis.methods import Method, MissingPeer
+
+
+def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = None) -> pd.DataFrame:
+    """Register and score every case by every method, method after method: the long table of `evaluate`.
+
+    With `out`, a CSV that grows by whole registrations, a run that was stopped goes on where it stopped.
+    A method whose package is not installed is left out; `frame.attrs["missing"]` says why, by method name.
+
+    Raises:
+        UserError: `out` cannot be written.
+    """
+    cases = list(cases)
+    frame = pd.read_csv(out) if out is not None and out.is_file() else pd.DataFrame(columns=list(COLUMNS))
+    done = set(zip(frame["method"], frame["case"], strict=True))
+    missing = {}
+    todo = [(m, c) for m in methods for c in cases if (m.name, c.id) not in done]
+    for method, case in tqdm(todo, desc="registrations", disable=not todo):
+        if method.name in missing:
+            continue
+        try:
+            rows = evaluate(case, method.register(case), method.name)
+        except MissingPeer as absent:
+            missing[method.name] = str(absent)
+            continue
+        frame = rows if frame.empty else pd.concat([frame, rows], ignore_index=True)
+        if out is not None:
+            _write(frame, out)
+    wanted = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
+    frame = frame[wanted].reset_index(drop=True)
+    frame.attrs["missing"] = missing
+    return frame
+
+
+def _write(frame: pd.DataFrame, out: Path) -> None:
+    sibling = out.with_name(f".{os.getpid()}.{out.name}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(sibling, index=False)
+        os.replace(sibling, out)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
