@@ -38,13 +38,11 @@ class Verdict:
     why: str
 
     def __str__(self) -> str:
-        sides = f"printed {self.printed or '–'}, computed {self.computed or '–'}"
-        return f"{self.id}: {sides}; {self.verdict}: {self.why}"
+        sides = f"printed {self.printed}, computed {self.computed}: " if self.computed else ""
+        return f"{self.id}: {sides}{self.verdict}; {self.why}"
 
 
-def check(
-    id: str, values, *, dataset: str, frame=None, cases=None, paired_with=None, page="", results=None
-) -> Verdict:
+def check(id: str, values, *, dataset: str, frame=None, cases=None, paired_with=None, page="", results=None) -> Verdict:
     """Set computed values beside entry `id` and note the verdict in the results of the page.
 
     `values`: one per case, or one number of which `cases` says how many cases it stands for, in the
@@ -60,9 +58,7 @@ def check(
     if known.kind not in ("number", "order"):
         raise UserError(f"ledger: {id} is a {known.kind} and has no values; use ledger.state")
     if (known.kind == "order") != (paired_with is not None):
-        raise UserError(
-            f"ledger: {id} is a {known.kind}; paired_with is for claims of order, and they need it"
-        )
+        raise UserError(f"ledger: {id} is a {known.kind}; paired_with is for claims of order, and they need it")
     cases = cases or (len(values) if len(values) > 1 else None)
     other = _other_data(known, dataset, frame, cases)
     if known.kind == "order":
@@ -86,9 +82,7 @@ def state(id: str, verdict: str, why: str, *, page="", results=None) -> Verdict:
 def _finite(id: str, values) -> np.ndarray:
     values = np.asarray(values, dtype=float).ravel()
     if not values.size or not np.isfinite(values).all():
-        raise UserError(
-            f"ledger: {id} got no values, or some NaN or infinite; leave out such cases and say how many"
-        )
+        raise UserError(f"ledger: {id} got no values, or some NaN or infinite; leave out such cases and say how many")
     return values
 
 
@@ -101,9 +95,7 @@ def _other_data(known: Entry, dataset: str, frame, cases: int | None) -> str:
     if dataset != known.dataset:
         return f"on {dataset}, not on {known.dataset}"
     if frame is not None and known.shape and not _same_frame(known, frame):
-        return (
-            f"not in the printed frame of {' x '.join(known.shape)} voxels of {' x '.join(known.spacing)} mm"
-        )
+        return f"not in the printed frame of {' x '.join(known.shape)} voxels of {' x '.join(known.spacing)} mm"
     if cases and known.cases and cases < SUBSET * known.cases:
         return f"{cases} of {known.cases} cases are too few"
     return ""
@@ -153,9 +145,7 @@ def _judge_order(known: Entry, first: np.ndarray, second: np.ndarray, other: str
     The effect runs from -1 to 1 and is positive where the first method is the better one.
     """
     if len(first) != len(second):
-        raise UserError(
-            f"ledger: {known.id} pairs {len(first)} values with {len(second)}; give the same cases"
-        )
+        raise UserError(f"ledger: {known.id} pairs {len(first)} values with {len(second)}; give the same cases")
     computed, n = f"{first.mean():.4g} against {second.mean():.4g}", len(first)
     if 2.0 ** (1 - n) >= known.alpha:
         return computed, "not comparable", f"{n} pairs can never reach p < {known.alpha:g}"
@@ -164,9 +154,7 @@ def _judge_order(known: Entry, first: np.ndarray, second: np.ndarray, other: str
     p, effect, _ = wilcoxon(first, second) if known.better == "higher" else wilcoxon(second, first)
     sides = {"better": effect > 0, "worse": effect < 0, "differs": True, "similar": True}
     shown = sides[known.relation] and (p >= known.alpha if known.relation == "similar" else p < known.alpha)
-    why = f"n = {n}, p = {p:.2g} at level {known.alpha:g}, effect {effect:+.2f}" + (
-        f", {other}" if other else ""
-    )
+    why = f"n = {n}, p = {p:.2g} at level {known.alpha:g}, effect {effect:+.2f}" + (f", {other}" if other else "")
     return computed, "fails" if not shown else "holds" if other else "reproduced", why
 
 
@@ -184,9 +172,7 @@ def _note(verdict: Verdict, page: str, results: Path | str | None) -> Verdict:
         unfinished.write_text(text + "\n", "utf-8")
         os.replace(unfinished, file)
     except OSError as error:
-        raise UserError(
-            f"ledger: cannot write {file}: {error.strerror}; give a folder that can be written"
-        ) from None
+        raise UserError(f"ledger: cannot write {file}: {error.strerror}; give a folder that can be written") from None
     return verdict
 
 
@@ -230,8 +216,7 @@ def scorecard(results=None, recorded: Path = ROOT / "data" / "recorded", chapter
     card["link"] = [_link(page, chapters) for page in card["page"]]
     unchecked = card["verdict"] == ""
     card.loc[unchecked, "why"] = [
-        load()[id].skip
-        or (f"chapter {n} does not check it yet" if link else f"chapter {n} is not written yet")
+        load()[id].skip or (f"chapter {n} does not check it yet" if link else f"chapter {n} is not written yet")
         for id, n, link in card.loc[unchecked, ["id", "chapter", "link"]].itertuples(index=False)
     ]
     card.loc[unchecked, "verdict"] = "not attempted"

@@ -65,17 +65,19 @@ class Entry:
 
     @property
     def allowance(self) -> float:
-        """How far off a value on the same data may be: the tolerance, or the rounding where that is wider."""
-        return max(self.tolerance * abs(self.value), self.rounding)
+        """How far off a value on the same data may be: the tolerance, or the rounding where that is wider.
+
+        What needs no data, such as a count or a setting, is exact to its printed digits unless printed as about.
+        """
+        exact = self.dataset == "any" and self.sign != "~"
+        return self.rounding if exact else max(self.tolerance * abs(self.value), self.rounding)
 
 
 def number(printed: str) -> dict:
     """The numeric fields of an `Entry` from characters such as `0.81 (0.09)`, `85.2 ±09`, `<5` or `13-35`."""
     found = PRINTED.fullmatch(printed)
     if not found:
-        raise UserError(
-            f"data/thesis: {printed!r} is not a printed number like 0.81 (0.09), 85 ±9, <5 or 13-35"
-        )
+        raise UserError(f"data/thesis: {printed!r} is not a printed number like 0.81 (0.09), 85 ±9, <5 or 13-35")
     part = found.groupdict()
     read = {"printed": printed, "sign": part["sign"]}
     if part["high"]:
@@ -134,9 +136,7 @@ def load(folder: Path = ROOT / "data" / "thesis") -> Mapping[str, Entry]:
     Raises `UserError` where `folder` holds no ledger.
     """
     if not (folder / "claims.yaml").is_file():
-        raise UserError(
-            f"ledger: no data/thesis in {folder.parent.parent}; run from a checkout of the project"
-        )
+        raise UserError(f"ledger: no data/thesis in {folder.parent.parent}; run from a checkout of the project")
     files = sorted(folder.glob("*.yaml"))
     read = {file.stem: list(yaml.load_all(file.read_text("utf-8"), yaml.BaseLoader)) for file in files}
     tables = {name: documents[0] for name, documents in read.items() if name.startswith("T")}

@@ -273,6 +273,19 @@ def test_times_are_not_comparable_and_settings_need_no_data():
     assert ledger.check("C4.12", 16, dataset="phantom").verdict == "fails"
 
 
+def test_a_count_is_exact_and_an_about_has_the_tolerance():
+    assert ledger.check("C5.10", 1088, dataset="any").verdict == "reproduced"
+    assert ledger.check("C5.10", 1089, dataset="any").verdict == "fails"
+    assert ledger.check("C5.11", 1.0099 * 210e3, dataset="any").verdict == "reproduced"
+    assert ledger.check("C5.11", 1.0101 * 210e3, dataset="any").verdict == "fails"
+
+
+def test_a_verdict_reads_as_a_line():
+    line = str(ledger.check("C4.12", 16, dataset="any"))
+    assert line == "C4.12: printed 32, computed 16: fails; not within 0.5 of the printed value; needs no data"
+    assert str(ledger.state("E4.7", "holds", "swap test")) == "E4.7: holds; swap test"
+
+
 def test_a_median_is_compared_with_the_median():
     values = [10.0] * 30 + [11.7] * 31 + [30.0] * 30
     assert ledger.check("T3.1/2D/T/HD-median", values, dataset="prostate-thesis").verdict == "reproduced"
@@ -314,9 +327,7 @@ def test_a_lower_distance_is_the_better_one():
 def test_similar_and_different_are_two_sided():
     same, noise = dice(0.8), dice(0.0, seed=1)
     above = same + 0.01
-    assert (
-        ledger.check("C4.37/DICE/Dem", same, dataset="phantom", paired_with=same + noise).verdict == "holds"
-    )
+    assert ledger.check("C4.37/DICE/Dem", same, dataset="phantom", paired_with=same + noise).verdict == "holds"
     assert ledger.check("C4.37/DICE/Dem", same, dataset="phantom", paired_with=above).verdict == "fails"
     for first, second in ((same, above), (above, same)):
         assert ledger.check("C4.33/RMSE/VM", first, dataset="phantom", paired_with=second).verdict == "holds"
@@ -326,9 +337,7 @@ def test_few_pairs_cannot_settle_an_order():
     """Ten pairs reach p = 2^-9 at best, which is not below 0.001; twelve do."""
     for n, expected in ((10, "not comparable"), (12, "holds")):
         pair = {"paired_with": dice(0.7, n)}
-        assert (
-            ledger.check("C4.30/DICE/Dem", dice(0.7, n) + 0.1, dataset="phantom", **pair).verdict == expected
-        )
+        assert ledger.check("C4.30/DICE/Dem", dice(0.7, n) + 0.1, dataset="phantom", **pair).verdict == expected
 
 
 @pytest.mark.parametrize("values", [math.nan, [0.8, math.inf], []])
