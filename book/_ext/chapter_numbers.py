@@ -1,4 +1,4 @@
-"""Sphinx extension: `chapters/02_background` is chapter 2, as in the thesis, whether or not chapter 1 is in the book."""
+"""Sphinx extension: `chapters/02_background` is chapter 2, as in the thesis, with or without a chapter 1."""
 
 import re
 

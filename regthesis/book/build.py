@@ -1,4 +1,4 @@
-"""Build the pages from executed notebooks: stage sources beside outputs, run jupyter-book without executing, swap in."""
+"""Build the pages from notebooks that have run: stage them, call jupyter-book without executing, swap in."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The pages of the book that run: where they are, which parameters they take, and what a profile gives them."""
+"""The pages of the book that run: where they are, their parameters, and what a profile gives them."""
 
 import ast
 import difflib
@@ -23,6 +23,12 @@ class Page:
     @property
     def name(self) -> str:
         return self.source.stem
+
+    @property
+    def number(self) -> int | None:
+        """2 for `02_background`; None for a page outside the chapters."""
+        head = self.name.partition("_")[0]
+        return int(head) if head.isdigit() else None
 
 
 def book_root() -> Path:
@@ -60,10 +66,8 @@ def find_page(wanted: str, root: Path) -> Page:
     """A page by its number (`2`), its name (`02_background`) or what follows the number (`background`)."""
     pages = notebook_pages(root)
     for page in pages:
-        number, _, rest = page.name.partition("_")
-        if wanted in (page.name, rest) or (
-            number.isdigit() and wanted.isdigit() and int(wanted) == int(number)
-        ):
+        rest = page.name.partition("_")[2]
+        if wanted in (page.name, rest) or (wanted.isdigit() and int(wanted) == page.number):
             return page
     raise UserError(_unknown("chapter", wanted, [page.name for page in pages]))
 

@@ -1,4 +1,4 @@
-"""Run a page once: MyST markdown -> notebook -> papermill -> executed notebook that carries the hashes of its inputs."""
+"""Run a page once: MyST markdown, papermill, an executed notebook that carries the hashes of its inputs."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 from regthesis.book import provenance
 from regthesis.book.chapters import Page, profile_parameters
-from regthesis.book.resume import inputs
+from regthesis.book.resume import files_hash, inputs
 from regthesis.errors import UserError
 
 __all__ = ["ChapterError", "execute"]
@@ -31,18 +31,17 @@ def execute(
 ) -> Path:
     """Execute `page` into `out/<page>.ipynb`, unless what lies there came from the same inputs.
 
-    The kernel starts in the page's own folder, as it does in JupyterLab. Verdicts of the ledger go to the folder
-    `results` (environment variable REGTHESIS_RESULTS). Raises UserError for bad parameters and folders, and
-    ChapterError where a cell fails: the earlier notebook and results then stay as they were, and
+    The kernel starts in the page's own folder, as it does in JupyterLab. Verdicts of the ledger go to the
+    folder `results` (environment variable REGTHESIS_RESULTS); a page outside the chapters, such as the
+    scorecard, runs again when those of the chapters change. Raises UserError for bad parameters and folders,
+    ChapterError where a cell fails: the earlier notebook and verdicts then stay as they were, and
     `<page>.failed.ipynb` shows how far it came.
     """
     parameters = profile_parameters(profile, page, root) | overrides
-    earlier = (
-        [path for path in results.glob("*.json") if path.stem != page.name]
-        if page.source.parent.name == "book"
-        else []
-    )
-    now = inputs(page.source, parameters, root, earlier)
+    own = results / f"{page.number or page.name}.json"  # as the ledger names it
+    others = [] if page.number else [path for path in results.glob("*.json") if path != own]
+    now = inputs(page.source, parameters, root)
+    now |= {"verdicts": files_hash([own], results), "verdicts of others": files_hash(others, results)}
     target = out / f"{page.name}.ipynb"
     before = executed_from(target)
     changed = [name for name in now if before.get(name) != now[name]]
@@ -52,8 +51,9 @@ def execute(
     report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
     _writable(out), _writable(results)
     run = provenance.collect(root, profile, parameters, page.source.parent)
-    with _own_results(results, page.name):
-        notebook = _papermill(page, parameters, out)
+    with _set_aside(own):
+        notebook = _papermill(page, parameters, out, results)
+    now["verdicts"] = files_hash([own], results)
     notebook.metadata["regthesis"] = {"inputs": now, "run": run}
     write_atomically(target, notebook)
     return target
@@ -75,12 +75,13 @@ def write_atomically(target: Path, notebook) -> None:
     os.replace(partial, target)
 
 
-def _papermill(page: Page, parameters: dict[str, Any], out: Path):
+def _papermill(page: Page, parameters: dict[str, Any], out: Path, results: Path):
     import jupytext
     import papermill
 
     partial, failed = out / f".{page.name}.running.ipynb", out / f"{page.name}.failed.ipynb"
     failed.unlink(missing_ok=True)
+    os.environ["REGTHESIS_RESULTS"] = str(results.resolve())
     try:
         return papermill.execute_notebook(
             jupytext.read(page.source),
@@ -99,26 +100,22 @@ def _papermill(page: Page, parameters: dict[str, Any], out: Path):
         message = f"{page.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
         raise ChapterError(f"{message}\n{cell}\n  see {failed}") from None
     finally:
+        del os.environ["REGTHESIS_RESULTS"]
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def _own_results(folder: Path, name: str) -> Iterator[None]:
-    """Give a page an empty results file of its own; bring the earlier one back if the page fails."""
-    own, kept = folder / f"{name}.json", folder / f".{name}.earlier"
-    if own.exists():
-        os.replace(own, kept)
-    os.environ["REGTHESIS_RESULTS"] = str(folder)
+def _set_aside(file: Path) -> Iterator[None]:
+    """Start without this file; bring it back if what follows fails."""
+    content = file.read_bytes() if file.exists() else None
+    file.unlink(missing_ok=True)
     try:
         yield
     except BaseException:
-        own.unlink(missing_ok=True)
-        if kept.exists():
-            os.replace(kept, own)
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
         raise
-    finally:
-        del os.environ["REGTHESIS_RESULTS"]
-        kept.unlink(missing_ok=True)
 
 
 def _writable(folder: Path) -> None:

@@ -12,10 +12,8 @@ __all__ = ["data_hash", "files_hash", "inputs"]
 TAIL = 1 << 16
 
 
-def inputs(
-    source: Path, parameters: dict[str, Any], root: Path, results: Iterable[Path] = ()
-) -> dict[str, str]:
-    """Hash by input: `notebook`, `parameters`, `package`, `data`, `environment` and earlier `results`.
+def inputs(source: Path, parameters: dict[str, Any], root: Path) -> dict[str, str]:
+    """Hash by input: `notebook`, `parameters`, `package`, `data` and `environment`.
 
     The package counts together with the data it ships (printed numbers, weights, recorded runs).
     """
@@ -32,15 +30,14 @@ def inputs(
         "package": files_hash([*code, *shipped], root),
         "data": _digest([data_hash(folder, times=True).encode() for folder in folders]),
         "environment": _digest([sys.version.encode(), _read(root / "requirements.lock")]),
-        "results": files_hash(results, root),
     }
 
 
-def files_hash(paths: Iterable[Path], relative_to: Path) -> str:
+def files_hash(paths: Iterable[Path], root: Path) -> str:
     """Hash of names and contents, whatever the order of the paths."""
     files = sorted(path for path in paths if path.is_file())
     return _digest(
-        part for path in files for part in (str(path.relative_to(relative_to)).encode(), path.read_bytes())
+        part for path in files for part in (str(path.relative_to(root)).encode(), path.read_bytes())
     )
 
 

@@ -56,7 +56,8 @@ const rgba = c => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.f
                     return [...canvas.getImageData(0, 0, 1, 1).data]; };
 const ground = e => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor);
                       if (c[3] > 250) return c; } return [255, 255, 255, 255]; };
-const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+const linear = v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+const light = c => { const [r, g, b] = c.map(linear);
                      return .2126 * r + .7152 * g + .0722 * b; };
 return [...document.querySelectorAll('article :is(p, td, th, li, figcaption, h1, h2, h3, pre span)')]
   .filter(e => e.checkVisibility() && e.textContent.trim())

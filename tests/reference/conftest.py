@@ -1,7 +1,8 @@
-"""Collect the reference notebooks here and compare the executed ones with them, through nbval's own comparison.
+"""Collect the reference notebooks here and compare the executed ones with them, as nbval compares.
 
-A reference holds the text outputs of the cells tagged `nbval-check-output`; `make reference` writes it. Nothing is
-executed: the notebooks come from the run that the book shows (REGTHESIS_EXECUTED, or _build/executed/quick).
+A reference holds the text outputs of the cells tagged `nbval-check-output`; `make reference` writes it.
+Nothing is executed: the notebooks come from the run that the book shows (REGTHESIS_EXECUTED, or else
+_build/executed/quick).
 """
 
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+from nbval.plugin import IPyNbCell, IPyNbFile
 
 TAG = "nbval-check-output"
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)", re.IGNORECASE)
@@ -37,8 +38,8 @@ def _text(output):
 def within_tolerance(test: str, reference: str) -> str:
     """`test` with each number replaced by the one in the same place of `reference` where both agree.
 
-    Decimals agree within a unit of the last printed digit or 0.1 %; whole numbers are exact. Runs of blanks, which
-    align columns, count as one.
+    Decimals agree within a unit of the last printed digit or 0.1 %; whole numbers are exact. Runs of blanks,
+    which align columns, count as one.
     """
     wanted = iter(NUMBER.findall(reference))
 

@@ -1,4 +1,4 @@
-"""Write the references anew from the executed notebooks: `make reference`. Look at `git diff` before you commit."""
+"""Write the references anew from the executed notebooks: `make reference`. Then look at `git diff`."""
 
 import sys
 from pathlib import Path

@@ -1,0 +1,119 @@
+"""Pages from executed notebooks: what is staged, what is rebuilt, and what a failing build leaves."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from regthesis.book import build as module
+from regthesis.book.build import build
+from regthesis.book.execute import ChapterError
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = {"commit": "abc1234", "data": "d4741234", "profile": "quick", "device": "cpu", "threads": "2"}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+def figure_cell():
+    figure = {"figure": {"name": "fig-dot", "caption": "A dot."}, "image": {"alt": "One dot."}}
+    metadata = {"mystnb": figure, "papermill": {"duration": 1.25}}
+    return new_code_cell(
+        "dot()", metadata=metadata, outputs=[new_output("display_data", {"image/png": PIXEL})]
+    )
+
+
+def table_cell():
+    text = ":::{table} Numbers.\n:name: tab-numbers\n\n| a |\n|---|\n| 1 |\n:::"
+    output = new_output("display_data", {"text/markdown": text, "text/plain": "<Markdown>"})
+    return new_code_cell(
+        "table()", metadata={"tags": ["provenance"], "papermill": {"duration": 0.5}}, outputs=[output]
+    )
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A checkout with one executed chapter, under the configuration of the real book."""
+    root = tmp_path / "checkout"
+    (root / "chapters").mkdir(parents=True)
+    shutil.copy(ROOT / "_config.yml", root)
+    for part in ("_ext", "_static"):
+        shutil.copytree(ROOT / "book" / part, root / "book" / part)
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/start\n"
+        "parts: [{caption: Chapters, numbered: true, chapters: [{file: chapters/02_background}]}]\n"
+    )
+    (root / "book" / "references.bib").write_text("")
+    (root / "book" / "start.md").write_text("# Start\n\nGo to {numref}`fig-dot` and {numref}`tab-numbers`.\n")
+    source = root / "chapters" / "02_background.md"
+    source.write_text("# Background\n")
+    injected = new_code_cell("seed = 0", metadata={"tags": ["injected-parameters"], "papermill": {}})
+    cells = [new_markdown_cell("# Background"), injected, figure_cell(), table_cell()]
+    metadata = {"regthesis": {"run": RUN | {"dtype": "float32"}}, "language_info": {"name": "python"}}
+    executed = tmp_path / "02_background.ipynb"
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), executed)
+    return root, {source: executed}, tmp_path / "out"
+
+
+@pytest.fixture
+def no_sphinx(monkeypatch):
+    """In place of jupyter-book: count the builds, and write one page."""
+    builds = []
+
+    def write_one_page(stage, site, log):
+        builds.append(stage)
+        (site / "_build" / "html").mkdir(parents=True)
+        (site / "_build" / "html" / "index.html").write_text(f"build {len(builds)}")
+
+    monkeypatch.setattr(module, "_jupyter_book", write_one_page)
+    return builds
+
+
+def test_figures_and_tables_get_their_line_of_origin(book, no_sphinx):
+    build(*book)
+    staged = nbformat.read(book[2] / "stage" / "chapters" / "02_background.ipynb", as_version=4)
+    lines = [(i, cell.source) for i, cell in enumerate(staged.cells) if "provenance" in cell.source]
+    assert [i for i, _ in lines] == [3, 5]
+    assert "abc1234" in lines[0][1] and "d4741234" in lines[0][1] and "1.2 s" in lines[0][1]
+    assert "hide-cell" in staged.cells[1].metadata["tags"]
+    assert not (book[2] / "stage" / "chapters" / "02_background.md").exists()
+
+
+def test_pages_are_built_again_only_after_a_change(book, no_sphinx):
+    first = build(*book)
+    assert build(*book) == first and len(no_sphinx) == 1
+    (book[0] / "book" / "start.md").write_text("# Another start\n")
+    assert build(*book).read_text() == "build 2"
+
+
+def test_a_failing_build_leaves_the_earlier_pages(book, no_sphinx, monkeypatch):
+    page = build(*book)
+    (book[0] / "book" / "start.md").write_text("# Another start\n")
+
+    def fail(stage, site, log):
+        raise ChapterError("no")
+
+    monkeypatch.setattr(module, "_jupyter_book", fail)
+    with pytest.raises(ChapterError):
+        build(*book)
+    assert page.read_text() == "build 1"
+
+
+@pytest.mark.slow
+def test_real_pages_number_caption_and_describe(book):
+    build(*book)
+    page = (book[2] / "html" / "chapters" / "02_background.html").read_text()
+    assert re.search(r'<img alt="One dot\."', page)
+    assert "Fig. 2.1" in page and "Table 2.1" in page and 'id="tab-numbers"' in page
+    start = (book[2] / "html" / "book" / "start.html").read_text()
+    assert "02_background.html#fig-dot" in start and "Table 2.1" in start
+
+
+@pytest.mark.slow
+def test_a_warning_fails_the_build_and_is_quoted(book):
+    (book[0] / "book" / "start.md").write_text("# Start\n\nSee {numref}`fig-missing`.\n")
+    with pytest.raises(ChapterError, match="fig-missing"):
+        build(*book)
+    assert not (book[2] / "html").exists()

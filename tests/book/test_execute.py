@@ -1,0 +1,251 @@
+"""A small book in a temporary folder: it runs once, resumes, and fails without harm."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from regthesis.book.chapters import find_page, profile_parameters, typed
+from regthesis.book.execute import ChapterError, execute
+from regthesis.book.resume import data_hash, inputs
+from regthesis.cli import main
+from regthesis.errors import UserError
+
+HEADER = """---
+jupytext:
+  text_representation: {extension: .md, format_name: myst}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# Page
+"""
+CHAPTER = """
+```{code-cell} ipython3
+:tags: [parameters]
+
+dataset = "phantom"  # one of: phantom, acdc
+data_root = ""
+subjects = 3
+sigma = 1.5  # mm
+train = False
+bad = ""
+```
+
+```{code-cell} ipython3
+import os
+from pathlib import Path
+
+Path(os.environ["REGTHESIS_RESULTS"], "2.json").write_text(str(subjects))
+print(subjects, sigma, Path.cwd().name)
+if bad:
+    raise ValueError(bad)
+```
+"""
+SCORECARD = """
+```{code-cell} ipython3
+import os
+from pathlib import Path
+
+print([path.read_text() for path in Path(os.environ["REGTHESIS_RESULTS"]).glob("*.json")])
+```
+"""
+TOC = """
+format: jb-book
+root: book/start
+parts: [{caption: Chapters, chapters: [{file: chapters/02_background}, {file: book/scorecard}]}]
+"""
+
+
+def write_book(root: Path) -> Path:
+    (root / "chapters" / "profiles").mkdir(parents=True)
+    (root / "book").mkdir()
+    (root / "_toc.yml").write_text(TOC)
+    (root / "book" / "start.md").write_text("# Start\n")
+    (root / "book" / "scorecard.md").write_text(HEADER + SCORECARD)
+    (root / "chapters" / "02_background.md").write_text(HEADER + CHAPTER)
+    profile = "dataset: phantom\nunknown_here: 1\n02_background: {sigma: 2.0}\n"
+    (root / "chapters" / "profiles" / "quick.yaml").write_text(profile)
+    return root
+
+
+@pytest.fixture
+def book(tmp_path):
+    return write_book(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The chapter, executed once for the whole module: copy it before you change anything."""
+    root = write_book(tmp_path_factory.mktemp("book"))
+    said = []
+    execute(find_page("2", root), root, "quick", {}, root / "out", root / "results", report=said.append)
+    assert said == ["02_background: running (anew)"]
+    return root
+
+
+@pytest.fixture
+def again(executed, tmp_path):
+    return Path(shutil.copytree(executed, tmp_path / "copy"))
+
+
+def run(root, page="2", report=lambda text: None, **overrides):
+    page = find_page(page, root)
+    return execute(page, root, "quick", overrides, root / "out", root / "results", report=report)
+
+
+def printed(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(output.text for cell in cells for output in cell.get("outputs", ()) if "text" in output)
+
+
+def test_runs_with_the_profile_in_the_folder_of_the_page(executed):
+    assert printed(executed / "out" / "02_background.ipynb") == "3 2.0 chapters\n"
+    assert (executed / "results" / "2.json").read_text() == "3"
+    assert not list((executed / "out").glob(".*"))
+
+
+def test_notebook_says_where_it_comes_from(executed):
+    notebook = nbformat.read(executed / "out" / "02_background.ipynb", as_version=4)
+    run = notebook.metadata["regthesis"]["run"]
+    assert run["profile"] == "quick" and run["dtype"] == "float32" and run["commit"] == "unknown"
+
+
+def test_unchanged_is_not_run_again(again):
+    said, before = [], (again / "out" / "02_background.ipynb").stat().st_mtime_ns
+    path = run(again, report=said.append)
+    assert said == ["02_background: unchanged"] and path.stat().st_mtime_ns == before
+
+
+def test_lost_verdicts_are_computed_again(again):
+    (again / "results" / "2.json").unlink()
+    said = []
+    run(again, report=said.append)
+    assert said == ["02_background: running (verdicts changed)"]
+    assert (again / "results" / "2.json").exists()
+
+
+def test_failing_cell_is_named_and_earlier_outputs_stay(again):
+    before = (again / "out" / "02_background.ipynb").read_bytes()
+    with pytest.raises(ChapterError) as failure:
+        run(again, bad="ouch", subjects=9)
+    assert str(failure.value).startswith("02_background failed in cell 3: ValueError: ouch\n")
+    assert "raise ValueError(bad)" in str(failure.value)
+    assert (again / "out" / "02_background.ipynb").read_bytes() == before
+    assert (again / "results" / "2.json").read_text() == "3"
+    assert "9 2.0" in printed(again / "out" / "02_background.failed.ipynb")
+
+
+@pytest.mark.slow
+def test_scorecard_reads_the_verdicts_and_runs_again_with_them(again):
+    said = []
+    assert printed(run(again, "scorecard", said.append)) == "['3']\n"
+    (again / "results" / "2.json").write_text("4")
+    assert printed(run(again, "scorecard", said.append)) == "['4']\n"
+    assert said[1] == "scorecard: running (verdicts of others changed)"
+
+
+@pytest.mark.parametrize("name", ["notebook", "parameters", "package", "data", "environment"])
+def test_every_input_counts(book, name):
+    source, data = book / "chapters" / "02_background.md", book / "data" / "set"
+    data.mkdir(parents=True)
+    (data / "image.nii.gz").write_bytes(b"image")
+    (book / "regthesis").mkdir()
+    parameters = {"data_root": "../data/set"}
+    before = inputs(source, parameters, book)
+    if name == "parameters":
+        parameters["seed"] = 1
+    else:
+        changed = {
+            "notebook": source,
+            "package": book / "regthesis" / "new.py",
+            "data": data / "image.nii.gz",
+            "environment": book / "requirements.lock",
+        }[name]
+        changed.write_bytes(b"other")
+    after = inputs(source, parameters, book)
+    assert {key for key in before if before[key] != after[key]} == {name}
+
+
+def test_data_hash_sees_names_sizes_and_the_end_of_contents(tmp_path):
+    seen = set()
+    for name, content in [("a", b"1"), ("b", b"1"), ("b", b"2"), ("b", b"22"), ("b", bytes(70_000) + b"3")]:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        (tmp_path / name).write_bytes(content)
+        seen.add(data_hash(tmp_path))
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("wanted", ["2", "02", "02_background", "background"])
+def test_a_chapter_by_number_or_name(book, wanted):
+    assert find_page(wanted, book).source == book / "chapters" / "02_background.md"
+
+
+@pytest.mark.parametrize(
+    "name, text, value",
+    [
+        ("subjects", "7", 7),
+        ("sigma", "2", 2.0),
+        ("sigma", "1e-3", 1e-3),
+        ("train", "true", True),
+        ("dataset", "acdc", "acdc"),
+        ("bad", "3", "3"),
+        ("data_root", ".", str(Path.cwd())),
+    ],
+)
+def test_values_take_the_type_of_the_default(book, name, text, value):
+    result = typed(name, text, find_page("2", book))
+    assert result == value and type(result) is type(value)
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("subject", "7", "unknown parameter 'subject'; known: dataset, .*did you mean subjects?"),
+        ("subjects", "many", "subjects must be of type int"),
+        ("subjects", "1.5", "subjects must be of type int"),
+        ("sigma", "wide", "sigma must be of type float"),
+        ("train", "1", "train must be of type bool"),
+        ("dataset", "adcd", "unknown dataset 'adcd'; known: phantom, acdc; did you mean acdc?"),
+        ("data_root", "/nowhere/at/all", "data_root: /nowhere/at/all is not a folder"),
+    ],
+)
+def test_bad_parameters_are_named(book, name, text, message):
+    with pytest.raises(UserError, match=message):
+        typed(name, text, find_page("2", book))
+
+
+def test_a_profile_with_a_typing_error_is_named(book):
+    profile = book / "chapters" / "profiles" / "quick.yaml"
+    profile.write_text("02_background: {sigmo: 2.0}\n")
+    with pytest.raises(UserError, match="quick.yaml: unknown parameter 'sigmo'.*did you mean sigma"):
+        profile_parameters("quick", find_page("2", book), book)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["run", "7"], "unknown chapter '7'; known: 02_background, scorecard"),
+        (["run", "2", "--profile", "quik"], "unknown profile 'quik'; known: quick; did you mean quick?"),
+        (["run", "2", "-p", "subject", "1"], "unknown parameter 'subject'"),
+        (["run", "2", "-p", "dataset", "mnist"], "unknown dataset 'mnist'; known: phantom, acdc"),
+        (["run", "2", "--out", "_toc.yml/deeper"], "cannot write to _toc.yml/deeper"),
+        (["run", "2", "--out", "_toc.yml"], "cannot write to _toc.yml"),
+        (["book", "--profile", "none"], "unknown profile 'none'"),
+    ],
+)
+def test_command_line_says_it_in_one_line_and_exits_2(book, monkeypatch, words, message):
+    monkeypatch.chdir(book)
+    result = CliRunner().invoke(main, words)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("regthesis: ")]
+    assert result.exit_code == 2 and message in lines[0] and "Traceback" not in result.output
+
+
+def test_command_line_exits_1_where_a_chapter_fails(again, monkeypatch):
+    monkeypatch.chdir(again)
+    result = CliRunner().invoke(main, ["run", "2", "-p", "bad", "ouch", "--out", "elsewhere"])
+    assert result.exit_code == 1 and "failed in cell 3: ValueError: ouch" in result.stderr
+    assert json.loads((again / "elsewhere" / "02_background.failed.ipynb").read_text())
