@@ -22,7 +22,7 @@ GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
 CLINIC = {
     "DCM": dict(edv=(115, 165), ef=(0.19, 0.33), rv=(72, 100), rv_ef=(0.34, 0.48), wall=(6.5, 8.5), long=(2.4, 2.7), descent=(3, 6)),
     "HCM": dict(edv=(58, 74), ef=(0.64, 0.76), rv=(55, 78), rv_ef=(0.44, 0.56), wall=(9.5, 11.5), long=(2.8, 3.1), descent=(8, 12)),
-    "MINF": dict(edv=(82, 115), ef=(0.24, 0.35), rv=(60, 85), rv_ef=(0.42, 0.52), wall=(8.0, 10.0), long=(2.6, 2.9), descent=(5, 9)),
+    "MINF": dict(edv=(82, 115), ef=(0.26, 0.35), rv=(60, 85), rv_ef=(0.42, 0.52), wall=(8.0, 10.0), long=(2.6, 2.9), descent=(5, 9)),
     "NOR": dict(edv=(60, 76), ef=(0.57, 0.68), rv=(62, 84), rv_ef=(0.45, 0.54), wall=(7.5, 9.3), long=(2.8, 3.1), descent=(11, 16)),
     "RV": dict(edv=(58, 82), ef=(0.54, 0.64), rv=(120, 155), rv_ef=(0.26, 0.46), wall=(7.0, 9.0), long=(2.7, 3.0), descent=(8, 12)),
 }  # fmt: skip
@@ -110,7 +110,7 @@ def _heart(group: str, bsa: float, rng: np.random.Generator) -> Heart:
         scar=1.0 if group == "MINF" else 0.0,
         scar_angle=float(rng.uniform(-pi, pi)),
         scar_level=float(rng.uniform(0.4, 0.7)),
-        scar_focus=float(rng.uniform(0.9, 1.8)),
+        scar_focus=float(rng.uniform(1.6, 2.6)),
     )
     return _solve(rough, draw["edv"] * bsa, draw["ef"], draw["rv"] * bsa, draw["rv_ef"])
 

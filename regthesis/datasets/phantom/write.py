@@ -1,8 +1,8 @@
 """One patient's folder in the official ACDC layout, with the true motion beside it."""
 
 import os
-import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import SimpleITK as sitk
@@ -72,14 +72,13 @@ def patient(out: Path, seed: int, index: int, size: str) -> None:
     if target.is_dir():
         return
     subject = draw(seed, index, size)
-    scratch = out / f".{name(index)}.{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        _write(scratch, subject, index)
-        os.replace(scratch, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{name(index)}-", dir=out, ignore_cleanup_errors=True) as scratch:
+        whole = Path(scratch) / name(index)
+        whole.mkdir()
+        _write(whole, subject, index)
+        if not target.is_dir():  # another process may have been faster
+            os.replace(whole, target)
 
 
 def _write(folder: Path, subject: Subject, index: int) -> None:
