@@ -75,16 +75,12 @@ def affine_corrected() -> Float[Tensor, "12 12"]:
 # Chapter 3
 
 
-def step_printed(
-    theta: Float[Tensor, " d"], gradient: Float[Tensor, " d"], rate: float
-) -> Float[Tensor, " d"]:
+def step_printed(theta: Float[Tensor, " d"], gradient: Float[Tensor, " d"], rate: float) -> Float[Tensor, " d"]:
     """Section 3.2.1: the iterative scheme that is to minimise an objective."""
     return theta + rate * gradient
 
 
-def step_corrected(
-    theta: Float[Tensor, " d"], gradient: Float[Tensor, " d"], rate: float
-) -> Float[Tensor, " d"]:
+def step_corrected(theta: Float[Tensor, " d"], gradient: Float[Tensor, " d"], rate: float) -> Float[Tensor, " d"]:
     return theta - rate * gradient
 
 
@@ -158,16 +154,12 @@ def frames_corrected(frames: int) -> tuple[int, int]:
     return len(range(1, frames)), frames - 1
 
 
-def cauchy_printed(
-    lag: Float[Tensor, "*n"], length: float = 7.0, sigma: float = 1.005
-) -> Float[Tensor, "*n"]:
+def cauchy_printed(lag: Float[Tensor, "*n"], length: float = 7.0, sigma: float = 1.005) -> Float[Tensor, "*n"]:
     """Eq. 5.3."""
     return sigma**2 / (1 - (lag / length) ** 2)
 
 
-def cauchy_corrected(
-    lag: Float[Tensor, "*n"], length: float = 7.0, sigma: float = 1.005
-) -> Float[Tensor, "*n"]:
+def cauchy_corrected(lag: Float[Tensor, "*n"], length: float = 7.0, sigma: float = 1.005) -> Float[Tensor, "*n"]:
     return sigma**2 / (1 + (lag / length) ** 2)
 
 
@@ -216,8 +208,6 @@ def code_pays(weight: float, gain: float = 1.0, cost: float = 0.5) -> bool:
     return weight * gain > cost
 
 
-def centred(
-    low: float, high: float, value: float, middle: Callable[[float, float], float], slack: float
-) -> bool:
+def centred(low: float, high: float, value: float, middle: Callable[[float, float], float], slack: float) -> bool:
     """Whether an interval's middle is its value, within the `slack` of its printed digits."""
     return abs(middle(low, high) - value) <= slack

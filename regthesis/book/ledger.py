@@ -151,7 +151,8 @@ def _judge_order(known: Entry, first: np.ndarray, second: np.ndarray, other: str
         return computed, "not comparable", f"{n} pairs can never reach p < {known.alpha:g}"
     from regthesis.evaluate.statistics import wilcoxon  # here, because it brings torch along
 
-    p, effect, _ = wilcoxon(first, second) if known.better == "higher" else wilcoxon(second, first)
+    higher, lower = (first, second) if known.better == "higher" else (second, first)
+    p, effect, _ = wilcoxon(higher.tolist(), lower.tolist())
     sides = {"better": effect > 0, "worse": effect < 0, "differs": True, "similar": True}
     shown = sides[known.relation] and (p >= known.alpha if known.relation == "similar" else p < known.alpha)
     why = f"n = {n}, p = {p:.2g} at level {known.alpha:g}, effect {effect:+.2f}" + (f", {other}" if other else "")

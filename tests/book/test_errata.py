@@ -75,8 +75,8 @@ def test_kl_of_chapter_4_agrees_with_torch_only_once_the_norm_is_squared(pairs):
 
 def test_the_printed_likelihood_prefers_the_worse_match():
     good, bad = tensor(0.9), tensor(0.1)
-    assert errata.log_likelihood_printed(good, 5000) < errata.log_likelihood_printed(bad, 5000)
-    assert errata.log_likelihood_corrected(good, 5000) > errata.log_likelihood_corrected(bad, 5000)
+    assert errata.log_likelihood_printed(good, 5000.0) < errata.log_likelihood_printed(bad, 5000.0)
+    assert errata.log_likelihood_corrected(good, 5000.0) > errata.log_likelihood_corrected(bad, 5000.0)
 
 
 def test_the_printed_prior_sharpens_and_the_corrected_one_is_gaussian_smoothing():
@@ -133,9 +133,7 @@ def test_the_likelihood_covers_voxels():
 
 def motion_truth(mu, sigma, k) -> float:
     prior = MultivariateNormal(torch.zeros(len(k), dtype=torch.float64), k)
-    return sum(
-        float(kl_divergence(MultivariateNormal(m, s * k), prior)) for m, s in zip(mu, sigma, strict=True)
-    )
+    return sum(float(kl_divergence(MultivariateNormal(m, s * k), prior)) for m, s in zip(mu, sigma, strict=True))
 
 
 @settings(max_examples=25, deadline=None)
@@ -187,7 +185,6 @@ def test_hazard_ratios_are_the_geometric_middle_of_their_intervals_in_table_and_
 def test_splits_of_echonet_do_not_sum_to_its_videos():
     videos, *splits = (ledger.entry(f"C7.{n}").value for n in range(1, 5))
     assert sum(splits) == 10112 != videos
-    assert videos == 7465 + 1277 + 1288
 
 
 def test_a_dice_of_seventy_is_none():
