@@ -2,11 +2,13 @@
 
 from regthesis.kernels.bspline import bspline
 from regthesis.kernels.energies import bending, diffusion
-from regthesis.kernels.exp import exp, inverse, log
+from regthesis.kernels.exp import exp
 from regthesis.kernels.grid import identity_grid
 from regthesis.kernels.intensity import ncc, sad, ssd
-from regthesis.kernels.jacobian import gradient, jacobian
+from regthesis.kernels.inverse import inverse
+from regthesis.kernels.jacobian import gradient, jacobian, jacobian_matrix
 from regthesis.kernels.lcc import lcc, local_cc, symmetric_lcc
+from regthesis.kernels.log import log
 from regthesis.kernels.mutual_information import mutual_information
 from regthesis.kernels.smooth import smooth
 from regthesis.kernels.warp import compose, resize, warp, warp_labels
@@ -21,6 +23,7 @@ __all__ = [
     "identity_grid",
     "inverse",
     "jacobian",
+    "jacobian_matrix",
     "lcc",
     "local_cc",
     "log",

@@ -6,7 +6,7 @@ from math import ceil
 import torch
 
 from regthesis.kernels.checks import check_image, check_positive
-from regthesis.kernels.shapes import Float, Tensor
+from regthesis.kernels.shapes import Float, Number, Tensor
 
 
 def cubic(t: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -16,7 +16,7 @@ def cubic(t: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 
 def bspline(
-    control: Float[Tensor, "b c *grid"], shape: Sequence[int], grid_spacing: Sequence[float]
+    control: Float[Tensor, "b c *grid"], shape: Sequence[int], grid_spacing: Sequence[Number]
 ) -> Float[Tensor, "b c *space"]:
     """Dense field of a cubic free-form deformation (Rueckert et al. 1999): u(x) = Σ_i c_i Π_a β³(x_a / δ_a + 1 - i_a).
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from regthesis.kernels.shapes import Tensor
+from regthesis.kernels.shapes import Number, Tensor
 
 
 def check_image(name: str, x: Tensor) -> None:
@@ -62,13 +62,13 @@ def check_window(name: str, window: int) -> None:
         raise ValueError(f"{name}: expected an odd number of voxels, got {window}")
 
 
-def check_positive(name: str, values: Sequence[float], length: int) -> None:
+def check_positive(name: str, values: Sequence[Number], length: int) -> None:
     """One positive finite number per axis in space."""
     if len(values) != length or not all(isfinite(value) and value > 0 for value in values):
         raise ValueError(f"{name}: expected {length} positive numbers, one per axis, got {tuple(values)}")
 
 
-def check_at_least(name: str, value: float, least: float) -> None:
+def check_at_least(name: str, value: Number, least: Number) -> None:
     """A finite number not below `least`."""
     if not isfinite(value) or value < least:
         raise ValueError(f"{name}: expected a number >= {least}, got {value}")

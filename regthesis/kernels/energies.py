@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from regthesis.kernels.checks import check_field, check_positive
-from regthesis.kernels.shapes import Float, Tensor
+from regthesis.kernels.shapes import Float, Number, Tensor
 
 
-def _in_mm(v: Tensor, spacing: Sequence[float] | None) -> tuple[Tensor, Sequence[float]]:
+def _in_mm(v: Tensor, spacing: Sequence[Number] | None) -> tuple[Tensor, Sequence[Number]]:
     check_field("v", v)
     if spacing is None:
         return v, (1.0,) * v.shape[1]
@@ -19,7 +19,7 @@ def _mean_square(vectors: Tensor) -> Tensor:
     return vectors.square().sum(1).mean() if vectors.numel() else vectors.sum()
 
 
-def diffusion(v: Float[Tensor, "b d *space"], spacing: Sequence[float] | None = None) -> Float[Tensor, ""]:
+def diffusion(v: Float[Tensor, "b d *space"], spacing: Sequence[Number] | None = None) -> Float[Tensor, ""]:
     """Diffusion energy, the mean over the voxels of Σ_ij (∂v_i / ∂x_j)²: 0 for a constant field.
 
     `v` is in voxels; with `spacing` (mm per axis) field and derivatives are taken in mm. A linear field v(x) = A x has
@@ -31,7 +31,7 @@ def diffusion(v: Float[Tensor, "b d *space"], spacing: Sequence[float] | None = 
     return sum(_mean_square(v.diff(dim=axis) / h) for axis, h in enumerate(spacing, 2))
 
 
-def bending(v: Float[Tensor, "b d *space"], spacing: Sequence[float] | None = None) -> Float[Tensor, ""]:
+def bending(v: Float[Tensor, "b d *space"], spacing: Sequence[Number] | None = None) -> Float[Tensor, ""]:
     """Bending energy, the mean over the voxels of Σ_ijk (∂²v_i / ∂x_j ∂x_k)² (Rueckert et al. 1999): 0 if affine.
 
     `v` is in voxels; with `spacing` (mm per axis) field and derivatives are taken in mm, the energy in 1/mm².

@@ -1,14 +1,10 @@
-"""Between velocities and displacements: exponential, logarithm, and the inverse map."""
+"""The exponential of a stationary velocity field."""
 
 import math
-from collections.abc import Callable
-
-import torch
 
 from regthesis.kernels.checks import check_at_least, check_field
 from regthesis.kernels.grid import denormalise, normalise, sample
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.kernels.warp import compose
 
 
 def squarings(v: Float[Tensor, "b d *space"]) -> int:
@@ -39,56 +35,3 @@ def exp(v: Float[Tensor, "b d *space"], steps: int | None = None) -> Float[Tenso
         moved = sample(displacement.movedim(-1, 1), displacement)
         displacement = displacement + moved.movedim(1, -1).contiguous()
     return denormalise(displacement)
-
-
-def _solve(residual: Callable[[Tensor], Tensor], w: Tensor, iterations: int, tolerance: float) -> Tensor:
-    """Fixed-point iteration w ← w - s residual(w), whose step s, 1 at first, is halved voxel by voxel where the
-    residual grew: the plain iteration diverges where a map stretches more than twofold."""
-    step, previous = torch.ones_like(w[:, :1]), None
-    for _ in range(iterations):
-        remaining = residual(w)
-        error = remaining.detach().abs().amax(1, keepdim=True)
-        if error.max() <= tolerance:
-            break
-        if previous is not None:
-            step = torch.where(error > previous, step / 2, step)
-        w, previous = w - step * remaining, error
-    return w
-
-
-def inverse(
-    u: Float[Tensor, "b d *space"], iterations: int = 50, tolerance: float = 1e-4
-) -> Float[Tensor, "b d *space"]:
-    """Displacement w of the inverse map, (id + u)∘(id + w) = id, in voxels, by fixed points (Chen et al. 2008).
-
-    Stops when no component of `compose(u, w)` is above `tolerance` voxels, or after `iterations`. Where id + u folds
-    there is no inverse, and `compose(u, w)` shows what remains. Gradients pass through the iterations.
-
-    Raises ValueError for a wrong shape or fewer than one iteration.
-    """
-    check_field("u", u)
-    check_at_least("iterations", iterations, 1)
-    return _solve(lambda w: compose(u, w), -u, iterations, tolerance)
-
-
-def log(
-    u: Float[Tensor, "b d *space"], steps: int | None = None, iterations: int = 50, tolerance: float = 1e-5
-) -> Float[Tensor, "b d *space"]:
-    """Stationary velocity v, in voxels, whose `exp` with the same `steps` is u (Arsigny et al. 2006).
-
-    Inverse scaling and squaring: the square root of id + u is taken N times and the last, small displacement
-    multiplied by 2^N. `steps` is N; None takes the N of `squarings` for u. Each root is a fixed point, solved to
-    `tolerance` voxels or for `iterations`. Far more robust for large fields than series of Lie brackets, which
-    diverge. Not every diffeomorphism has a logarithm: compare `exp(log(u, steps), steps)` with u.
-
-    Raises ValueError for a wrong shape, negative steps, or fewer than one iteration.
-    """
-    check_field("u", u)
-    check_at_least("iterations", iterations, 1)
-    steps = squarings(u) if steps is None else steps
-    check_at_least("steps", steps, 0)
-    root = u
-    for _ in range(steps):
-        whole = root
-        root = _solve(lambda w, whole=whole: (compose(w, w) - whole) / 2, whole / 2, iterations, tolerance)
-    return root * 2**steps

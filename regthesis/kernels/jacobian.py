@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from regthesis.kernels.checks import check_field, check_image, check_positive
-from regthesis.kernels.shapes import Float, Tensor
+from regthesis.kernels.shapes import Float, Number, Tensor
 
 
 def _derivative(x: Tensor, axis: int) -> Tensor:
@@ -19,7 +19,7 @@ def _derivative(x: Tensor, axis: int) -> Tensor:
     return torch.cat([ends[0], inner, ends[1]], axis)
 
 
-def gradient(x: Float[Tensor, "b c *space"], spacing: Sequence[float] | None = None) -> Float[Tensor, "b c d *space"]:
+def gradient(x: Float[Tensor, "b c *space"], spacing: Sequence[Number] | None = None) -> Float[Tensor, "b c d *space"]:
     """∂x_c / ∂axis_d by central differences, one-sided at the border, as `numpy.gradient`.
 
     Per mm with `spacing` (mm per axis, array order), per voxel without.
@@ -32,18 +32,37 @@ def gradient(x: Float[Tensor, "b c *space"], spacing: Sequence[float] | None = N
     return torch.stack([_derivative(x, axis + 2) / h for axis, h in enumerate(spacing)], 2)
 
 
-def jacobian(u: Float[Tensor, "b d *space"], spacing: Sequence[float] | None = None) -> Float[Tensor, "b 1 *space"]:
-    """Jacobian determinant det(I + ∇u) of φ = id + u: below 1 shrinks, below 0 folds.
+def determinant(rows: Sequence[Float[Tensor, "b d *space"]]) -> Float[Tensor, "b 1 *space"]:
+    """Determinant of a field of 2 x 2 or 3 x 3 matrices given by their rows (or, the same, by their columns)."""
+    if len(rows) == 2:
+        (a, b), (c, d) = (row.split(1, 1) for row in rows)
+        return a * d - b * c
+    return (rows[0] * torch.linalg.cross(rows[1], rows[2], dim=1)).sum(1, keepdim=True)
 
-    `u` is in voxels. With `spacing` (mm per axis) the derivatives are taken in mm; the determinant is a ratio of
-    volumes and the same in either unit, so the spacing can be left out.
+
+def jacobian_matrix(
+    u: Float[Tensor, "b d *space"], spacing: Sequence[Number] | None = None
+) -> Float[Tensor, "b d d *space"]:
+    """Deformation gradient I + ∇u of φ = id + u: entry i, j is ∂φ_i / ∂x_j, by the differences of `gradient`.
+
+    `u` is in voxels; with `spacing` (mm per axis) displacement and position are in mm, without in voxels.
 
     Raises ValueError for a wrong shape or spacing.
     """
     check_field("u", u)
-    millimetres = u if spacing is None else u * u.new_tensor(spacing).view(-1, *[1] * (u.ndim - 2))
-    identity = torch.eye(u.shape[1], dtype=u.dtype, device=u.device)
-    rows = (gradient(millimetres, spacing) + identity.view(1, *identity.shape, *[1] * (u.ndim - 2))).unbind(1)
-    if len(rows) == 2:
-        return rows[0][:, :1] * rows[1][:, 1:] - rows[0][:, 1:] * rows[1][:, :1]
-    return (rows[0] * torch.linalg.cross(rows[1], rows[2], dim=1)).sum(1, keepdim=True)
+    space = [1] * (u.ndim - 2)
+    if spacing is not None:
+        check_positive("spacing", spacing, u.shape[1])
+        u = u * u.new_tensor(spacing).view(-1, *space)
+    return gradient(u, spacing) + torch.eye(u.shape[1], dtype=u.dtype, device=u.device).view(*u.shape[1:2] * 2, *space)
+
+
+def jacobian(u: Float[Tensor, "b d *space"], spacing: Sequence[Number] | None = None) -> Float[Tensor, "b 1 *space"]:
+    """Jacobian determinant det(I + ∇u) of φ = id + u: below 1 shrinks, below 0 folds.
+
+    `u` is in voxels. The determinant is a ratio of volumes, the same in voxels as in mm, so that the `spacing`
+    (mm per axis) in which derivatives are taken can be left out.
+
+    Raises ValueError for a wrong shape or spacing.
+    """
+    return determinant(jacobian_matrix(u, spacing).unbind(1))

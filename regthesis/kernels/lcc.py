@@ -7,7 +7,7 @@ from regthesis.kernels.box import box_count, box_sum
 from regthesis.kernels.checks import check_at_least, check_field, check_pair, check_space, check_window
 from regthesis.kernels.exp import exp
 from regthesis.kernels.intensity import centre
-from regthesis.kernels.shapes import Float, Tensor
+from regthesis.kernels.shapes import Float, Number, Tensor
 from regthesis.kernels.warp import warp
 
 
@@ -16,9 +16,13 @@ def _power(x: Tensor) -> Tensor:
     return x.square().mean(tuple(range(2, x.ndim)), keepdim=True)
 
 
-def _floor(a: Tensor, b: Tensor, tau: float) -> Tensor:
-    """What is added to a product of two local powers: tau times the global ones, and never zero."""
-    return tau * _power(a) * _power(b) + torch.finfo(a.dtype).tiny
+def _floor(a: Tensor, b: Tensor, tau: Number) -> Tensor:
+    """What is added to a product of two local powers: tau times the global ones, and never zero.
+
+    Infinite where an image is zero throughout, so that its correlation and the gradient vanish.
+    """
+    power = _power(a) * _power(b)
+    return torch.where(power > 0, tau * power + torch.finfo(a.dtype).tiny, torch.inf)
 
 
 class _SquaredCorrelation(torch.autograd.Function):
@@ -64,7 +68,7 @@ class _SquaredCorrelation(torch.autograd.Function):
 
 
 def local_cc(
-    a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], window: int = 9, tau: float = 1e-6
+    a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], window: int = 9, tau: Number = 1e-6
 ) -> Float[Tensor, "b c *space"]:
     """Squared correlation coefficient of a and b in the window round each voxel, in [0, 1]: the summand of Eq. 4.7.
 
@@ -89,7 +93,7 @@ def symmetric_lcc(
     moving: Float[Tensor, "b c *space"],
     v: Float[Tensor, "b d *space"],
     window: int = 9,
-    tau: float = 1e-6,
+    tau: Number = 1e-6,
     steps: int | None = None,
 ) -> Float[Tensor, ""]:
     """Mean of `local_cc` of M∘exp(v/2) and F∘exp(-v/2) (Eq. 4.7), in [0, 1]: 1 is a perfect match; maximise it.
@@ -113,7 +117,7 @@ def lcc(
     moving: Float[Tensor, "b c *space"],
     window: int = 9,
     centred: bool = False,
-    tau: float = 1e-6,
+    tau: Number = 1e-6,
 ) -> Float[Tensor, ""]:
     """Local cross-correlation of Eq. 2.2 (Lorenzi et al. 2013), averaged over the voxels: 1 is a perfect match.
 

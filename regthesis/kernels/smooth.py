@@ -6,12 +6,12 @@ from functools import lru_cache
 import torch
 
 from regthesis.kernels.checks import check_at_least, check_image, check_positive, check_window
-from regthesis.kernels.shapes import Float, Tensor
+from regthesis.kernels.shapes import Float, Number, Tensor
 
 
 @lru_cache(maxsize=64)
 def _smoothing_matrix(
-    n: int, sigma: float, radius: int, dtype: torch.dtype, device: torch.device
+    n: int, sigma: Number, radius: int, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "n n"]:
     """Row i holds the weights that voxel i gives the n voxels of a line whose ends are replicated."""
     with torch.inference_mode(False):
@@ -24,7 +24,7 @@ def _smoothing_matrix(
 
 
 def smooth(
-    x: Float[Tensor, "b c *space"], sigma: float, spacing: Sequence[float] | None = None, size: int | None = None
+    x: Float[Tensor, "b c *space"], sigma: Number, spacing: Sequence[Number] | None = None, size: int | None = None
 ) -> Float[Tensor, "b c *space"]:
     """Separable Gaussian convolution G_σ * x with replicated borders; the truncated kernel sums to one.
 
