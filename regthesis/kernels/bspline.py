@@ -31,11 +31,11 @@ def bspline(
     check_positive("grid_spacing", grid_spacing, control.ndim - 2)
     if len(shape) != control.ndim - 2 or min(shape) < 1:
         raise ValueError(f"shape: expected {control.ndim - 2} sizes >= 1, got {tuple(shape)}")
-    needed = tuple(ceil((n - 1) / delta) + 3 for n, delta in zip(shape, grid_spacing))
-    if any(has < need for has, need in zip(control.shape[2:], needed)):
+    needed = tuple(ceil((n - 1) / delta) + 3 for n, delta in zip(shape, grid_spacing, strict=True))
+    if any(has < need for has, need in zip(control.shape[2:], needed, strict=True)):
         raise ValueError(f"control: expected at least {needed} control points, got {tuple(control.shape[2:])}")
     dense = control
-    for axis, (n, delta) in enumerate(zip(shape, grid_spacing), 2):
+    for axis, (n, delta) in enumerate(zip(shape, grid_spacing, strict=True), 2):
         x = torch.arange(n, dtype=control.dtype, device=control.device)
         i = torch.arange(control.shape[axis], dtype=control.dtype, device=control.device)
         weight = cubic(x[:, None] / delta + 1 - i)

@@ -1,4 +1,4 @@
-"""Argument checks shared by the kernels: each raises a `ValueError` naming the argument, what was expected, what came."""
+"""Argument checks shared by the kernels; each raises a `ValueError` that names argument, expectation and value."""
 
 from collections.abc import Sequence
 from math import isfinite

@@ -50,11 +50,11 @@ def jacobian_matrix(
     Raises ValueError for a wrong shape or spacing.
     """
     check_field("u", u)
-    space = [1] * (u.ndim - 2)
+    d, space = u.shape[1], [1] * (u.ndim - 2)
     if spacing is not None:
-        check_positive("spacing", spacing, u.shape[1])
-        u = u * u.new_tensor(spacing).view(-1, *space)
-    return gradient(u, spacing) + torch.eye(u.shape[1], dtype=u.dtype, device=u.device).view(*u.shape[1:2] * 2, *space)
+        check_positive("spacing", spacing, d)
+        u = u * u.new_tensor(spacing).view(d, *space)
+    return gradient(u, spacing) + torch.eye(d, dtype=u.dtype, device=u.device).view(d, d, *space)
 
 
 def jacobian(u: Float[Tensor, "b d *space"], spacing: Sequence[Number] | None = None) -> Float[Tensor, "b 1 *space"]:

@@ -8,11 +8,16 @@ from regthesis.kernels.shapes import Float, Tensor
 
 
 def _memberships(x: Float[Tensor, "b c n"], bins: int) -> Float[Tensor, "b c n bins"]:
-    """Cubic B-spline weights of each intensity in each bin, 1 in all; the range of the image fills bins 1 to last - 1."""
+    """Cubic B-spline weights of each intensity in its four nearest bins, one in all.
+
+    The range of each image goes to bins 1 to `bins` - 2, so that no weight falls off either end.
+    """
     low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
     extent = torch.where(high > low, high - low, 1.0)  # a constant image falls into one place
-    position = 1 + (x - low) / extent * (bins - 3)
-    return cubic(position[..., None] - torch.arange(bins, dtype=x.dtype, device=x.device))
+    position = (1 + (x - low) / extent * (bins - 3))[..., None]
+    nearest = position.detach().floor().clamp(max=bins - 3).long() + torch.arange(-1, 3, device=x.device)
+    weights = cubic(position - nearest)
+    return x.new_zeros(*x.shape, bins).scatter(-1, nearest, weights)
 
 
 def _plogp(p: Tensor) -> Tensor:

@@ -61,9 +61,7 @@ def compose(u: Float[Tensor, "#b d *space"], w: Float[Tensor, "#b d *space"]) ->
     return w + warp(u, w)
 
 
-def resize(
-    image: Float[Tensor, "b c *old"], shape: Sequence[int], field: bool = False
-) -> Float[Tensor, "b c *new"]:
+def resize(image: Float[Tensor, "b c *old"], shape: Sequence[int], field: bool = False) -> Float[Tensor, "b c *new"]:
     """Image or field on a grid of another shape over the same extent, first voxel to first, last to last.
 
     Linear and without a low-pass filter, as the thesis down-samples its scales (section 4.2.3).
@@ -81,5 +79,5 @@ def resize(
     resized = interpolate(image, new, mode="bilinear" if len(new) == 2 else "trilinear", align_corners=True)
     if not field:
         return resized
-    scale = [(n - 1) / (o - 1) if o > 1 else 1.0 for o, n in zip(old, new)]
+    scale = [(n - 1) / (o - 1) if o > 1 else 1.0 for o, n in zip(old, new, strict=True)]
     return resized * resized.new_tensor(scale).view(-1, *[1] * len(new))

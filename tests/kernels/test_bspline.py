@@ -26,11 +26,13 @@ def test_agrees_with_itk(mesh):
     transform = sitk.BSplineTransform(d, 3)
     transform.SetTransformDomainOrigin(reference.GetOrigin())
     transform.SetTransformDomainDirection(reference.GetDirection())
-    transform.SetTransformDomainPhysicalDimensions([s * (n - 1) for s, n in zip(spacing[::-1], shape[::-1])])
+    transform.SetTransformDomainPhysicalDimensions(
+        [s * (n - 1) for s, n in zip(spacing[::-1], shape[::-1], strict=True)]
+    )
     transform.SetTransformDomainMeshSize(mesh[::-1])
     transform.SetParameters((control * spacing.reshape(-1, *[1] * d))[::-1].ravel().tolist())
 
-    delta = [(n - 1) / m for n, m in zip(shape, mesh)]
+    delta = [(n - 1) / m for n, m in zip(shape, mesh, strict=True)]
     dense = bspline(torch.from_numpy(control)[None], shape, delta)[0].numpy()
     inner = tuple(slice(0, n - 1) for n in shape)  # ITK's domain is open at its far end
     for index in np.ndindex(*[n - 1 for n in shape]):

@@ -11,9 +11,9 @@ SPACING = (3.0, 1.5, 0.8)
 def affine(grid, seed=0):
     d = len(grid)
     a = torch.randn(d, d + 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return a[:, :d], torch.einsum("ij,bj...->bi...", a[:, :d], identity_grid(grid, torch.float64)[None]) + a[
-        :, d
-    ].view(1, d, *[1] * d)
+    return a[:, :d], torch.einsum("ij,bj...->bi...", a[:, :d], identity_grid(grid, torch.float64)[None]) + a[:, d].view(
+        1, d, *[1] * d
+    )
 
 
 def test_affine_fields_do_not_bend_and_diffuse_by_their_matrix(grid):

@@ -162,10 +162,11 @@ def test_log_is_the_inverse_of_exp(grid, field):
 
 
 def test_log_of_a_linear_map_is_the_matrix_logarithm():
-    v, u, inside = linear_flow((51, 47), 0.3, seed=1)
-    error = [(log(u, steps, 60, 1e-12) - v)[..., inside].abs().max().item() for steps in (6, 7)]
-    assert error[1] / error[0] == pytest.approx(0.5, abs=0.02)
-    assert error[1] < 0.02
+    v, u, _ = linear_flow((81, 85), 0.3, seed=1)
+    centre = (..., slice(35, 46), slice(37, 48))  # beyond the reach of the border
+    error = [(log(u, steps, 60, 1e-12) - v)[centre].abs().max().item() for steps in (6, 7)]
+    assert error[1] / error[0] == pytest.approx(0.5, abs=0.01)
+    assert error[1] < 2e-3
 
 
 def test_exp_is_deterministic(grid, field):
@@ -174,7 +175,7 @@ def test_exp_is_deterministic(grid, field):
         u = exp(v)
         return u.detach(), torch.autograd.grad(u.square().sum(), v)[0]
 
-    assert all(torch.equal(x, y) for x, y in zip(run(), run()))
+    assert all(torch.equal(x, y) for x, y in zip(run(), run(), strict=True))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (2, 1, 3)])

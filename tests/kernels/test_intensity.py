@@ -31,7 +31,7 @@ def naive_mutual_information(a, b, bins):
         return [np.nan_to_num(basis(p - np.arange(bins))) for p in position.ravel()]
 
     joint = np.zeros((bins, bins))
-    for p, q in zip(weights(a), weights(b)):
+    for p, q in zip(weights(a), weights(b), strict=True):
         joint += np.outer(p, q) / a.size
     independent = np.outer(joint.sum(1), joint.sum(0))
     filled = joint > 0
@@ -45,7 +45,7 @@ def test_differences_and_correlation_agree_with_numpy(shape, seed):
     a, b = tensors(x, y)
     assert ssd(a, b).item() == pytest.approx(((x - y) ** 2).mean())
     assert sad(a, b).item() == pytest.approx(np.abs(x - y).mean())
-    expected = np.mean([np.corrcoef(p.ravel(), q.ravel())[0, 1] for p, q in zip(x, y)])
+    expected = np.mean([np.corrcoef(p.ravel(), q.ravel())[0, 1] for p, q in zip(x, y, strict=True)])
     assert ncc(a, b).item() == pytest.approx(expected)
 
 
@@ -74,7 +74,7 @@ def test_a_constant_image_says_nothing(similarity, level, dtype, image):
 @quick
 def test_mutual_information_agrees_with_a_histogram_by_loops(shape, seed, bins):
     x, y = pair(shape, seed)
-    expected = np.mean([naive_mutual_information(p, q, bins) for p, q in zip(x, y)])
+    expected = np.mean([naive_mutual_information(p, q, bins) for p, q in zip(x, y, strict=True)])
     assert mutual_information(*tensors(x, y), bins).item() == pytest.approx(expected, abs=1e-10)
 
 

@@ -33,7 +33,7 @@ CASES = [
     ("inverse", (FIELD, 0), r"iterations: expected a number >= 1, got 0"),
     ("gradient", (IMAGE, (1.0,)), r"spacing: expected 2 positive numbers, one per axis, got \(1.0,\)"),
     ("jacobian", (FIELD, (1.0, -2.0)), r"spacing: expected 2 positive numbers"),
-    ("jacobian", (FIELD.long(),), r"u: expected a floating-point tensor"),
+    ("gradient", (LABELS,), r"x: expected a floating-point tensor, got torch.int64"),
     ("smooth", (IMAGE, -0.5), r"sigma: expected a number >= 0, got -0.5"),
     ("smooth", (IMAGE, float("nan")), r"sigma: expected a number >= 0, got nan"),
     ("smooth", (IMAGE, 1.0, None, 4), r"size: expected an odd number of voxels, got 4"),

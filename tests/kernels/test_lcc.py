@@ -140,10 +140,10 @@ def test_flat_regions_do_not_let_noise_rule(image, dtype):
     assert all(g.isfinite().all() for g in grad)
 
 
-@pytest.mark.parametrize("shape", [(5, 4), (3, 4, 3)], ids=["2d", "3d"])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 3)], ids=["2d", "3d"])
 @pytest.mark.parametrize("window", [3, 9])
 def test_gradients_of_both_images(shape, window, image):
-    a, b = (image(shape, seed, channels=2, batch=2).requires_grad_() for seed in (0, 1))
+    a, b = (image(shape, seed, batch=2).requires_grad_() for seed in (0, 1))
     assert torch.autograd.gradcheck(lambda a, b: local_cc(a, b, window, 1e-2), (a, b))
     assert torch.autograd.gradcheck(lambda a, b: local_cc(a, b, window), (a, b))
     assert torch.autograd.gradcheck(lambda a, b: lcc(a, b, window), (a, b))
@@ -170,7 +170,7 @@ def test_symmetric_lcc_prefers_the_true_velocity(image, field):
     fixed = warp(moving, exp(v, 6))
     value = {scale: symmetric_lcc(fixed, moving, scale * v, 5).item() for scale in (-1, 0, 0.5, 1)}
     assert value[-1] < value[0] < value[0.5] < value[1]
-    assert 0 <= value[-1] and value[1] <= 1
+    assert value[-1] >= 0 and value[1] <= 1
 
 
 def test_gradients_of_symmetric_lcc(image, field):
@@ -186,4 +186,4 @@ def test_lcc_is_deterministic(grid, image):
         y = local_cc(a, b, 5)
         return y.detach(), *torch.autograd.grad(y.sum(), (a, b))
 
-    assert all(torch.equal(x, y) for x, y in zip(run(), run()))
+    assert all(torch.equal(x, y) for x, y in zip(run(), run(), strict=True))

@@ -131,7 +131,7 @@ def test_labels_keep_their_dtype_and_invent_nothing(grid, field):
 def test_resizing_a_field_scales_its_vectors_per_axis(new):
     x = identity_grid((11, 14), torch.float64)[None]
     u = 0.1 * x + 0.2 * x.flip(1) + 1
-    ratio = torch.tensor([(n - 1) / (o - 1) for n, o in zip(new, (11, 14))]).double().view(1, 2, 1, 1)
+    ratio = torch.tensor([(n - 1) / (o - 1) for n, o in zip(new, (11, 14), strict=True)]).double().view(1, 2, 1, 1)
     y = identity_grid(new, torch.float64)[None]
     # the new field takes each voxel to the point, in new voxels, that the old field took it to
     old_position = y / ratio
@@ -141,7 +141,7 @@ def test_resizing_a_field_scales_its_vectors_per_axis(new):
 
 def test_resizing_an_image_agrees_with_scipy(grid, image):
     a, new = image(grid), tuple(2 * n - 3 for n in grid)
-    coordinates = np.meshgrid(*[np.linspace(0, o - 1, n) for o, n in zip(grid, new)], indexing="ij")
+    coordinates = np.meshgrid(*[np.linspace(0, o - 1, n) for o, n in zip(grid, new, strict=True)], indexing="ij")
     expected = map_coordinates(a[0, 0].numpy(), coordinates, order=1)
     np.testing.assert_allclose(resize(a, new)[0, 0].numpy(), expected, atol=1e-12)
     assert torch.equal(resize(a, grid), a)
@@ -168,4 +168,4 @@ def test_warp_is_deterministic(grid, image, field):
         y = warp(a, u)
         return y.detach(), *torch.autograd.grad(y.square().sum(), (a, u))
 
-    assert all(torch.equal(x, y) for x, y in zip(run(), run()))
+    assert all(torch.equal(x, y) for x, y in zip(run(), run(), strict=True))
