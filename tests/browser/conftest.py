@@ -18,9 +18,8 @@ def pages() -> list[str]:
 
 def pytest_generate_tests(metafunc):
     if "page" in metafunc.fixturenames:
-        metafunc.parametrize(
-            "page", pages() or [pytest.param("", marks=pytest.mark.skip(f"no pages in {HTML}"))]
-        )
+        none = pytest.param("", marks=pytest.mark.skip(f"no pages in {HTML}: run `make book` first"))
+        metafunc.parametrize("page", pages() or [none], scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +40,9 @@ def browser():
     browser.quit()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def opened(browser, page):
-    """The page, opened from the file system, its mathematics set; with the addresses that it asked for."""
+    """The page, opened from the file system, its mathematics set; with what it asked for and complained of."""
     browser.get_log("performance"), browser.get_log("browser")
     browser.get((HTML / page).as_uri())
     browser.execute_async_script(
@@ -55,4 +54,5 @@ def opened(browser, page):
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
     ]
+    browser.complaints = [log["message"] for log in browser.get_log("browser") if log["level"] == "SEVERE"]
     return browser

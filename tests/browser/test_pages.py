@@ -16,7 +16,7 @@ def test_asks_for_nothing_outside(opened):
 
 
 def test_no_error_in_the_console(opened):
-    assert [entry["message"] for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert opened.complaints == []
 
 
 def test_every_picture_says_what_it_shows(opened):
