@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 import torch
@@ -76,7 +78,7 @@ def resample(image: sitk.Image, spacing: tuple[float, ...], shape: tuple[int, ..
     old = Grid.of(image)
     length = np.multiply(np.subtract(old.shape, 1), old.spacing)  # mm between outermost voxel centres
     inside = (length / spacing + 1e-6).astype(int) + 1
-    target = Grid(tuple(inside), spacing, old.origin, old.direction).to_sitk(np.zeros(inside, np.uint8))
+    target = Grid(tuple(inside.tolist()), spacing, old.origin, old.direction).to_sitk(np.zeros(inside, np.uint8))
     interpolator = sitk.sitkNearestNeighbor if labels else sitk.sitkLinear
     new = sitk.Resample(image, target, sitk.Transform(), interpolator, 0.0, image.GetPixelID())
     return crop_or_pad(new, shape)
@@ -91,7 +93,7 @@ def crop_or_pad(image: sitk.Image, shape: tuple[int, ...]) -> sitk.Image:
 
 
 def read_image(path: Path, rank: int | None = 3) -> sitk.Image:
-    """Read a medical image.
+    """Read a medical image; `rank` None takes any.
 
     Raises:
         UserError: the file is missing, unreadable or truncated, of another rank, or holds NaN or infinity.
@@ -100,14 +102,15 @@ def read_image(path: Path, rank: int | None = 3) -> sitk.Image:
         raise UserError(f"{path}: no such file; check the folder's layout with `regthesis data check`")
     try:
         image = sitk.ReadImage(str(path))
-    except RuntimeError:
-        raise UserError(
-            f"{path}: cannot be read as an image (truncated or not an image); fetch it again"
-        ) from None
+        voxels = sitk.GetArrayViewFromImage(image)
+        if path.name.endswith((".nii", ".nii.gz")):  # ITK fills up a truncated NIfTI and turns NaN into 0
+            voxels = nib.load(path).dataobj.get_unscaled()
+    except (RuntimeError, OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError):
+        raise UserError(f"{path}: cannot be read as an image (truncated or not an image); fetch it again") from None
     if rank and image.GetDimension() != rank:
         given = image.GetDimension()
         raise UserError(f"{path}: expected a {rank}-D image, found {given}-D; check how it was exported")
-    if not np.isfinite(sitk.GetArrayViewFromImage(image)).all():
+    if not np.isfinite(voxels).all():
         raise UserError(f"{path}: holds NaN or infinite voxels; clean the image before registering it")
     return image
 
@@ -124,7 +127,6 @@ def write_image(image: sitk.Image, path: Path) -> None:
         sitk.WriteImage(image, str(sibling), useCompression=True)
         os.replace(sibling, path)
     except (OSError, RuntimeError) as error:
-        sibling.unlink(missing_ok=True)
-        raise UserError(
-            f"{path}: cannot be written ({error.__class__.__name__}); choose another folder"
-        ) from None
+        if sibling.is_file():
+            sibling.unlink()
+        raise UserError(f"{path}: cannot be written ({error.__class__.__name__}); choose another folder") from None

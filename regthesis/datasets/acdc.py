@@ -10,19 +10,21 @@ Sunnybrook folders written under these names are read too.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 import torch
 import yaml
+from tqdm.auto import tqdm
 
 from regthesis.case import Case
 from regthesis.errors import UserError
 from regthesis.geometry import Grid, read_image, resample
 
-GROUPS = {"DCM", "HCM", "MINF", "NOR", "RV"}
 LABELS = {0: "background", 1: "right ventricle", 2: "myocardium", 3: "left ventricle cavity"}
 
 
@@ -36,6 +38,8 @@ class Frame:
 
 FULL = Frame((32, 128, 128), (3.15, 1.5, 1.5))  # thesis section 4.3
 QUICK = Frame((32, 64, 64), (3.15, 3.0, 3.0))  # the same field of view at half the in-plane resolution
+FRAMES = {"full": FULL, "quick": QUICK}
+SOURCE = "https://www.creatis.insa-lyon.fr/Challenge/acdc"  # where to get the data, and under which terms
 
 
 def patients(root: Path | str) -> list[str]:
@@ -53,6 +57,40 @@ def patients(root: Path | str) -> list[str]:
     return found
 
 
+def balanced(root: Path | str, count: int, skip: tuple[str, ...] = ()) -> list[str]:
+    """The first `count` patients, taken in turn from each group so that all are represented; `skip` leaves some out.
+
+    Raises:
+        UserError: there are not that many.
+    """
+    groups: dict[str, list[str]] = {}
+    for patient in patients(root):
+        if patient not in skip:
+            groups.setdefault(str(read_info(Path(root) / patient).get("Group", "")), []).append(patient)
+    turns = [patient for turn in zip_longest(*groups.values()) for patient in turn if patient]
+    if len(turns) < count:
+        raise UserError(f"{root}: {count} patients wanted, {len(turns)} there; ask for fewer")
+    return sorted(turns[:count])
+
+
+def check(root: Path | str) -> tuple[dict[str, int], int, list[str]]:
+    """Read everything under `root`: patients per group, how many have a whole cine, and a line for every fault.
+
+    Raises:
+        UserError: there is no patient at all.
+    """
+    groups, cines, faults = Counter(), 0, []
+    for patient in tqdm(patients(root), desc="patients", leave=False):
+        folder = Path(root) / patient
+        try:
+            read(root, patient, QUICK)
+            groups[str(read_info(folder).get("Group", "unknown"))] += 1
+            cines += (folder / f"{patient}_4d.nii.gz").is_file()
+        except UserError as fault:
+            faults.append(str(fault))
+    return dict(sorted(groups.items())), cines, faults
+
+
 def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = False) -> Case:
     """Read one patient into the common frame: ED first (moving), then ES, or with `sequence` the whole cine.
 
@@ -66,6 +104,8 @@ def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = F
     ed, es = info["ED"], info["ES"]
     if sequence:
         cine = _read_cine(folder)
+        if max(ed, es) > len(cine):
+            raise UserError(f"{folder}: ED is {ed} and ES {es}, but the cine has {len(cine)} frames; mend Info.cfg")
         order = [(ed - 1 + k) % len(cine) for k in range(len(cine))]
         volumes = [cine[t] for t in order]
         segmented = {order.index(ed - 1): ed, order.index(es - 1): es}

@@ -1,0 +1,90 @@
+"""Recorded runs: a study at full size, kept as rows, configuration and verdicts under `data/recorded/<id>/`.
+
+    records.csv     every score of every registration, the long table of `evaluate`
+    run.json        what produced it: command, commit, data, device, threads, methods with their parameters
+    results.json    the ledger's verdicts, which the scorecard shows as "recorded"
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from regthesis import methods
+from regthesis.book import ledger, provenance
+from regthesis.datasets import acdc
+from regthesis.errors import UserError
+from regthesis.evaluate.study import study
+from regthesis.evaluate.table import case_means
+
+PRINTED_ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN"}  # Table 4.1
+PRINTED_COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD"}
+
+
+def record(
+    root: Path, out: Path, names: Sequence[str], frame: str = "full", patients: int = 0, skip: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Register `patients` ACDC patients (0: all that are not skipped) by each named method and keep the outcome.
+
+    A run that was stopped goes on; `skip` names patients that a method was tuned on.
+
+    Raises:
+        UserError: the data are broken, a name is unknown, or `out` cannot be written.
+    """
+    if frame not in acdc.FRAMES:
+        raise UserError(f"frame {frame!r}: expected one of {', '.join(acdc.FRAMES)}")
+    chosen = [methods.get(name) for name in names]
+    everyone = [patient for patient in acdc.patients(root) if patient not in skip]
+    ids = acdc.balanced(root, patients, tuple(skip)) if patients else everyone
+    cases = [acdc.read(root, patient, acdc.FRAMES[frame]) for patient in ids]
+    rows = study(cases, chosen, out / "records.csv")
+    about = provenance.collect(Path.cwd(), frame, {"data_root": str(Path(root).resolve())}, Path("/")) | {
+        "command": " ".join(["regthesis", *sys.argv[1:]]),
+        "dataset": "acdc",
+        "patients": ids,
+        "skipped": list(skip),
+        "methods": {method.name: asdict(method) for method in chosen},
+        "missing": rows.attrs["missing"],
+        "versions": {name: version(name) for name in ("torch", "numpy", "SimpleITK")},
+        "seconds": float(rows.loc[rows["metric"] == "seconds", "value"].sum()),
+    }
+    write_json(out / "run.json", about)
+    judge(rows, "acdc", cases[0].grid, out)
+    return rows
+
+
+def judge(rows: pd.DataFrame, dataset: str, frame, results: Path | None = None) -> list[ledger.Verdict]:
+    """Set the rows of Table 4.1 that a classical study reaches beside the print, noting the verdicts in `results`."""
+    means = case_means(rows).pivot(index=["method", "case"], columns="metric", values="value")
+    page = "results" if results else ""
+    return [
+        ledger.check(
+            f"T4.1/{PRINTED_ROWS[name]}/{printed}",
+            means.loc[name][metric].to_numpy(),
+            dataset=dataset,
+            frame=frame,
+            page=page,
+            results=results,
+        )
+        for name in PRINTED_ROWS
+        if name in means.index.get_level_values("method")
+        for metric, printed in PRINTED_COLUMNS.items()
+    ]
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a small file whole or not at all."""
+    sibling = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sibling.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        os.replace(sibling, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another folder") from None

@@ -1,0 +1,18 @@
+"""Every test runs with the shapes in the package's type hints switched on, and two torch threads at most."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("regthesis", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data named by REGTHESIS_DATA; without it the test is skipped."""
+    root = os.environ.get("REGTHESIS_DATA")
+    if not root:
+        pytest.skip("REGTHESIS_DATA is not set: no real data at hand")
+    return Path(root).resolve()

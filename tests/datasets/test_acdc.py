@@ -1,0 +1,178 @@
+"""The reader of the ACDC layout: what it makes of good folders, and one clear line for each bad one."""
+
+import gzip
+import shutil
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from regthesis import evaluate
+from regthesis.datasets import acdc
+from regthesis.errors import UserError
+
+SIZE, SPACING = (40, 44, 6), (3.0, 3.0, 9.0)  # x, y, z
+
+
+def write(path, array, spacing=SPACING):
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(spacing)
+    sitk.WriteImage(image, str(path))
+
+
+def blob(radius):
+    z, y, x = np.indices(SIZE[::-1])
+    return np.hypot(y - 22, x - 20) + 0 * z < radius
+
+
+@pytest.fixture
+def patient(tmp_path):
+    """One synthetic patient: a bright disc whose cavity shrinks from ED to ES."""
+    folder = tmp_path / "patient001"
+    folder.mkdir()
+    (folder / "Info.cfg").write_text("ED: 1\nES: 3\nGroup: NOR\nHeight: 170.0\nNbFrame: 3\nWeight: 70.0\n")
+    noise = np.random.default_rng(0).normal(0, 5, (3, *SIZE[::-1]))
+    frames = []
+    for number, radius in ((1, 9), (2, 8), (3, 6)):
+        labels = (2 * blob(12) + 1 * blob(radius)).astype(np.uint8)
+        labels[:, :, :6] = 1
+        frames.append((100 * labels + noise[number - 1]).astype(np.float32))
+        if number != 2:
+            write(folder / f"patient001_frame{number:02d}.nii.gz", frames[-1])
+            write(folder / f"patient001_frame{number:02d}_gt.nii.gz", labels)
+    volumes = [sitk.GetImageFromArray(frame) for frame in frames]
+    for volume in volumes:
+        volume.SetSpacing(SPACING)
+    sitk.WriteImage(sitk.JoinSeries(volumes), str(folder / "patient001_4d.nii.gz"))
+    return folder
+
+
+def read(folder, **options):
+    return acdc.read(folder.parent, folder.name, acdc.QUICK, **options)
+
+
+def test_a_pair(patient):
+    case = read(patient)
+    assert case.images.shape == (2, 1, 32, 64, 64)
+    assert case.grid.spacing == (3.15, 3.0, 3.0) and case.group == "NOR" and case.truth is None
+    torch.testing.assert_close(case.images.mean((1, 2, 3, 4)), torch.zeros(2), atol=1e-5, rtol=0)
+    assert case.moving_mask.unique().tolist() == [0, 1, 2, 3]
+    assert (case.moving_mask == 3).sum() > (case.fixed_mask == 3).sum()
+
+
+def test_a_cine_starts_at_end_diastole_and_runs_round(patient):
+    (patient / "Info.cfg").write_text("ED: 3\nES: 1\nGroup: NOR\n")
+    case, pair = read(patient, sequence=True), read(patient)
+    assert len(case.images) == 3 and sorted(case.masks) == [0, 1]
+    torch.testing.assert_close(case.images[:2], pair.images)
+    torch.testing.assert_close(case.masks[1], pair.fixed_mask)
+
+
+def test_balanced_takes_groups_in_turn(patient):
+    root = patient.parent
+    for number, group in ((2, "NOR"), (3, "DCM"), (4, "DCM")):
+        copy = root / f"patient{number:03d}"
+        copy.mkdir()
+        (copy / "Info.cfg").write_text(f"ED: 1\nES: 3\nGroup: {group}\n")
+    assert acdc.balanced(root, 2) == ["patient001", "patient003"]
+    assert acdc.balanced(root, 2, skip=("patient001",)) == ["patient002", "patient003"]
+    with pytest.raises(UserError, match="5 patients wanted, 4 there"):
+        acdc.balanced(root, 5)
+
+
+def test_check_counts_and_lists_faults(patient):
+    shutil.copytree(patient, patient.parent / "patient002")
+    broken = patient.parent / "patient002" / "patient002_frame01.nii.gz"
+    groups, cines, faults = acdc.check(patient.parent)
+    assert groups == {"NOR": 1} and cines == 1
+    assert len(faults) == 1 and str(broken) in faults[0] and "no such file" in faults[0]
+
+
+def change(folder, name, edit):
+    path = folder / name
+    image = sitk.ReadImage(str(path))
+    write(path, edit(sitk.GetArrayFromImage(image)), image.GetSpacing())
+
+
+def truncate(path):
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def truncate_inside(path):
+    """A valid gzip stream that holds half an image."""
+    whole = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(whole[: len(whole) // 2]))
+
+
+def one_label_nine(array):
+    array[0, 0, 0] = 9
+    return array
+
+
+def one_nan(array):
+    array = array.astype(np.float32)
+    array[2, 3, 4] = np.nan
+    return array
+
+
+ED, MASK = "patient001_frame01.nii.gz", "patient001_frame03_gt.nii.gz"
+BAD = {
+    "missing mask": (lambda f: (f / MASK).unlink(), "frame03_gt.nii.gz: no such file"),
+    "missing info": (lambda f: (f / "Info.cfg").write_text("Group: NOR\n"), "Info.cfg: needs lines like 'ED: 1'"),
+    "info is noise": (lambda f: (f / "Info.cfg").write_bytes(b"\x00\xff: ["), "Info.cfg: needs lines"),
+    "truncated": (lambda f: truncate(f / ED), "frame01.nii.gz: cannot be read"),
+    "truncated inside": (lambda f: truncate_inside(f / ED), "frame01.nii.gz: cannot be read"),
+    "not an image": (lambda f: (f / ED).write_text("hello"), "frame01.nii.gz: cannot be read"),
+    "2-D": (lambda f: write(f / ED, np.zeros((44, 40), np.float32), (3.0, 3.0)), "expected a 3-D image, found 2-D"),
+    "ED = ES": (lambda f: (f / "Info.cfg").write_text("ED: 3\nES: 3\n"), "must be two different"),
+    "foreign label": (lambda f: change(f, MASK, one_label_nine), "label 9 is none of"),
+    "NaN": (lambda f: change(f, ED, one_nan), "holds NaN or infinite"),
+    "other size": (lambda f: change(f, ED, lambda a: a[:, :-1]), "size"),
+    "mask of other size": (lambda f: change(f, MASK, lambda a: a[:-1]), "size"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line(patient, name):
+    spoil, message = BAD[name]
+    spoil(patient)
+    with pytest.raises(UserError, match=message) as caught:
+        read(patient)
+    assert "patient001" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_without_patients_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no patient folder"):
+        acdc.patients(tmp_path)
+
+
+def test_a_frame_beyond_the_cine_is_refused(patient):
+    (patient / "Info.cfg").write_text("ED: 1\nES: 9\n")
+    with pytest.raises(UserError, match="ES"):
+        read(patient, sequence=True)
+
+
+def test_sunnybrook_cines_read_as_acdc(real_data):
+    case = acdc.read(real_data / "sunnybrook", "SCD0000101", acdc.QUICK, sequence=True)
+    assert case.images.shape == (20, 1, 32, 64, 64) and sorted(case.masks) == [0, 9 + 2]
+
+
+@pytest.mark.slow
+def test_undeformed_row_of_table_4_1(real_data):
+    """The 80 patients at hand, in the thesis's frame: DICE 0.709, HD95 9.93 mm, RMSE 0.360, each within 1 %."""
+    from regthesis import methods
+
+    root = real_data / "acdc"
+    assert acdc.check(root)[0] == dict.fromkeys(("DCM", "HCM", "MINF", "NOR", "RV"), 16)
+    undeformed = methods.get("identity")
+    scores = {"DICE": [], "HD95": [], "RMSE": []}
+    for patient in acdc.patients(root):
+        case = acdc.read(root, patient)
+        rows = evaluate.evaluate(case, undeformed.register(case), "identity")
+        for metric, values in scores.items():
+            values.append(rows.loc[rows["metric"] == metric, "value"].mean())
+    assert np.mean(scores["DICE"]) == pytest.approx(0.709, rel=0.01)
+    assert np.mean(scores["HD95"]) == pytest.approx(9.93, rel=0.01)
+    assert np.mean(scores["RMSE"]) == pytest.approx(0.360, rel=0.01)

@@ -1,0 +1,44 @@
+"""pyproject.toml, the locks and environment.yml agree."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def lock(name: str) -> dict[str, str]:
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.\-]+==[\w.]+", line) for line in lines), "a lock holds exact versions only"
+    return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+
+
+@pytest.mark.parametrize("extra", [None, "book", "test", "peers"])
+def test_the_locks_satisfy_every_range(extra):
+    locked = lock("requirements.lock") | (lock("requirements-peers.lock") if extra == "peers" else {})
+    wanted = PROJECT["dependencies"] if extra is None else PROJECT["optional-dependencies"][extra]
+    for requirement in map(Requirement, wanted):
+        assert locked[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_the_peers_do_not_move_what_the_book_runs_on():
+    assert not lock("requirements.lock").keys() & lock("requirements-peers.lock").keys()
+
+
+def test_torch_is_pinned_everywhere():
+    assert lock("requirements.lock")["torch"] == "2.13.0"
+    assert "torch==2.13.0" in PROJECT["dependencies"]
+
+
+def test_conda_installs_the_same_locks():
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    python = next(d for d in dependencies if isinstance(d, str) and d.startswith("python="))
+    assert python.removeprefix("python=") in PROJECT["requires-python"]
+    (pip,) = [d["pip"] for d in dependencies if isinstance(d, dict)]
+    assert pip == ["-r requirements.lock", "-r requirements-peers.lock", "-e ."]
