@@ -10,6 +10,8 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from regthesis.book import errata, ledger
 
+quick = settings(deadline=None, max_examples=40, derandomize=True)
+
 positive = st.floats(0.05, 5)
 numbers = st.floats(-4, 4)
 
@@ -39,6 +41,7 @@ def test_three_scalings_do_not_make_a_rigid_transformation_affine():
     assert rank(errata.affine_corrected()) == 12
 
 
+@quick
 @given(st.lists(numbers, min_size=1, max_size=5).filter(lambda v: any(abs(x) > 1e-3 for x in v)))
 def test_the_printed_step_climbs(values):
     theta = tensor(values)
@@ -55,6 +58,7 @@ def test_the_printed_index_runs_past_the_modes():
     assert all(errata.bounded_corrected(theta, mu, m) == 0 for m in range(15))
 
 
+@quick
 @given(st.floats(-6, 6), positive, st.floats(0.5, 3))
 def test_acceptance_is_the_ratio_of_densities(deviation, sigma, k):
     density = Normal(0.0, sigma)
@@ -64,6 +68,7 @@ def test_acceptance_is_the_ratio_of_densities(deviation, sigma, k):
     assert (accepted == 1) or abs(deviation) > k * sigma * (1 - 1e-6)
 
 
+@quick
 @given(st.lists(st.tuples(numbers, positive), min_size=1, max_size=6))
 def test_kl_of_chapter_4_agrees_with_torch_only_once_the_norm_is_squared(pairs):
     mu, variance = tensor(pairs).T
@@ -136,7 +141,7 @@ def motion_truth(mu, sigma, k) -> float:
     return sum(float(kl_divergence(MultivariateNormal(m, s * k), prior)) for m, s in zip(mu, sigma, strict=True))
 
 
-@settings(max_examples=25, deadline=None)
+@quick
 @given(st.lists(st.tuples(numbers, positive), min_size=1, max_size=4))
 def test_kl_of_chapter_5_agrees_with_torch_only_as_corrected(pairs):
     k = kernel(errata.cauchy_corrected, 6)
