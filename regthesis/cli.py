@@ -106,10 +106,75 @@ def make(name, out, subjects, seed, size):
 @click.argument("root", type=click.Path(path_type=Path))
 @_plain_errors
 def check(name, root):
-    """Say what of the data set NAME is in the folder ROOT, what is missing and where to get it."""
+    """Say what of the data set NAME is in the folder ROOT, what is wrong and where to get it."""
     from regthesis.datasets import acdc
 
-    click.echo(acdc.check(root))
+    groups, cines, faults = acdc.check(root)
+    click.echo(
+        f"{root}: {sum(groups.values())} patients: " + ", ".join(f"{n} {g}" for g, n in groups.items())
+    )
+    click.echo(f"whole cines (_4d.nii.gz): {cines}")
+    for fault in faults:
+        click.echo(f"broken: {fault}")
+    if faults or sum(groups.values()) < acdc.COMPLETE:
+        click.echo(f"the official training set has {acdc.COMPLETE} patients: {acdc.SOURCE}")
+    if faults:
+        sys.exit(2)
+
+
+@main.command()
+@click.option("--moving", type=click.Path(path_type=Path), required=True, help="The image to deform.")
+@click.option("--fixed", type=click.Path(path_type=Path), required=True, help="The image to match.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the results.")
+@click.option("--method", default="demons", help="Any of regthesis.methods.")
+@_plain_errors
+def register(moving, fixed, out, method):
+    """Register two images of your own, 2-D or 3-D.
+
+    Writes the moved image, the displacement (a vector image in mm, LPS, from fixed to moving, as ITK, 3D Slicer
+    and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid.
+    """
+    from regthesis import methods
+    from regthesis.datasets import folder
+    from regthesis.geometry import write_image
+
+    chosen = methods.get(method)
+    case = folder.pair(moving, fixed)
+    found = chosen.register(case)
+    found.save(out / "displacement.nii.gz")
+    write_image(case.grid.to_sitk(found.warp(case.moving)[0, 0].numpy()), out / "moved.nii.gz")
+    write_image(case.grid.to_sitk(found.jacobian()[0, 0].numpy()), out / "jacobian.nii.gz")
+    click.echo(f"{out}: moved, displacement and jacobian in {found.seconds:.1f} s by {chosen.label}")
+
+
+@main.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
+@click.option(
+    "--methods", "names", default="identity,demons,elastix8,elastix16,syn", help="Names, with commas."
+)
+@click.option("--frame", default="full", help="full (1.5 mm) or quick (3 mm).")
+@click.option(
+    "--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all."
+)
+@click.option("--skip", default="", help="Patients to leave out, such as those a method was tuned on.")
+@_plain_errors
+def study(root, out, names, frame, patients, skip):
+    """Register every patient of the ACDC folder ROOT by every method and keep scores, configuration and verdicts.
+
+    Goes on where it was stopped.
+    """
+    from regthesis.book.recorded import record
+    from regthesis.evaluate import table
+
+    rows = record(root, out, _names(names), frame, patients, _names(skip))
+    click.echo(table(rows).to_string())
+    for why in rows.attrs["missing"].values():
+        click.echo(why)
+
+
+def _names(text):
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _say(text):

@@ -39,6 +39,7 @@ class Frame:
 FULL = Frame((32, 128, 128), (3.15, 1.5, 1.5))  # thesis section 4.3
 QUICK = Frame((32, 64, 64), (3.15, 3.0, 3.0))  # the same field of view at half the in-plane resolution
 FRAMES = {"full": FULL, "quick": QUICK}
+COMPLETE = 100  # patients in the official training set
 SOURCE = "https://www.creatis.insa-lyon.fr/Challenge/acdc"  # where to get the data, and under which terms
 
 
