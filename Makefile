@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PROFILE ?= quick
 SUBJECTS ?= 100
+SIZE := $(if $(filter full,$(PROFILE)),full,quick)
+PHANTOM := data/phantom/acdc$(if $(filter full,$(PROFILE)),-full)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -13,7 +15,7 @@ book: data
 	$(BIN)/regthesis book --profile $(PROFILE)
 
 data: $(INSTALLED)
-	$(BIN)/regthesis data make acdc --out data/phantom/acdc --subjects $(SUBJECTS) --seed 0 --size $(PROFILE)
+	$(BIN)/regthesis data make acdc --out $(PHANTOM) --subjects $(SUBJECTS) --seed 0 --size $(SIZE)
 
 $(INSTALLED): requirements.lock requirements-peers.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -36,9 +36,11 @@ def collect(root: Path, profile: str, parameters: dict[str, Any], folder: Path) 
 
 def line(seconds: float, run: dict[str, str]) -> str:
     """One line of HTML from `collect`'s dictionary and the seconds that this result took."""
-    facts = [f"{name} <code>{html.escape(run[name])}</code>" for name in ("commit", "data")]
-    facts += [f"profile {run['profile']}", run["device"], f"{run['threads']} threads", run["dtype"]]
-    return f'<p class="provenance">{" · ".join(facts)} · {seconds:.1f} s</p>'
+    run = {name: html.escape(value) for name, value in run.items()}
+    threads = f"{run['threads']} thread{'' if run['threads'] == '1' else 's'}"
+    facts = [f"commit <code>{run['commit']}</code>", f"data <code>{run['data']}</code>"]
+    facts += [f"profile {run['profile']}", run["device"], threads, run["dtype"], f"{seconds:.1f} s"]
+    return f'<p class="provenance">{" · ".join(facts)}</p>'
 
 
 def _device(name: str) -> str:

@@ -235,6 +235,7 @@ def test_a_profile_with_a_typing_error_is_named(book):
         (["run", "2", "--out", "_toc.yml/deeper"], "cannot write to _toc.yml/deeper"),
         (["run", "2", "--out", "_toc.yml"], "cannot write to _toc.yml"),
         (["book", "--profile", "none"], "unknown profile 'none'"),
+        (["data", "check", "acdc", "nowhere"], "nowhere: no patient folder"),
     ],
 )
 def test_command_line_says_it_in_one_line_and_exits_2(book, monkeypatch, words, message):
