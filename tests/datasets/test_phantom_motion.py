@@ -1,4 +1,4 @@
-"""The phantom's motion as a map: diffeomorphic, incompressible in the wall, at rest at end-diastole and far away."""
+"""The phantom's motion as a map: diffeomorphic, incompressible in the wall, at rest far away."""
 
 from dataclasses import replace
 
@@ -24,7 +24,9 @@ def determinant(heart, a: float, points: np.ndarray, h: float = 1e-4) -> np.ndar
     for axis in range(3):
         step = np.zeros((3, 1))
         step[axis] = h
-        columns.append((pull_back(heart, a, points + step)[0] - pull_back(heart, a, points - step)[0]) / (2 * h))
+        columns.append(
+            (pull_back(heart, a, points + step)[0] - pull_back(heart, a, points - step)[0]) / (2 * h)
+        )
     return np.linalg.det(np.stack(columns, 1).T)
 
 
@@ -60,7 +62,10 @@ def test_pose_is_inverted_exactly_and_keeps_volume(subject):
     pose = subject.pose
     np.testing.assert_allclose(pose.to_scanner(pose.to_heart(points)), points, atol=1e-9)
     h = 1e-4
-    columns = [(pose.to_heart(points + h * e) - pose.to_heart(points - h * e)) / (2 * h) for e in np.eye(3)[..., None]]
+    columns = [
+        (pose.to_heart(points + h * e) - pose.to_heart(points - h * e)) / (2 * h)
+        for e in np.eye(3)[..., None]
+    ]
     np.testing.assert_allclose(np.abs(np.linalg.det(np.stack(columns, 1).T)), 1.0, atol=1e-6)
 
 
@@ -94,13 +99,20 @@ def test_volumes_are_those_asked_for():
         spans = population.CLINIC[subject.group]
         bsa = population.surface(subject.height, subject.weight)
         (lv, rv), (lv_es, rv_es) = (population.volumes(subject.heart, a) for a in (0.0, 1.0))
-        for value, span in ((lv / bsa, "edv"), (rv / bsa, "rv"), (1 - lv_es / lv, "ef"), (1 - rv_es / rv, "rv_ef")):
+        for value, span in (
+            (lv / bsa, "edv"),
+            (rv / bsa, "rv"),
+            (1 - lv_es / lv, "ef"),
+            (1 - rv_es / rv, "rv_ef"),
+        ):
             low, high = spans[span]
             assert low - 1e-2 <= value <= high + 1e-2
 
 
 def test_surfaces_are_nested():
     for subject in SUBJECTS:
-        angle, w = np.meshgrid(np.linspace(-np.pi, np.pi, 50), np.linspace(-0.95 * subject.heart.length, 0, 40))
+        angle, w = np.meshgrid(
+            np.linspace(-np.pi, np.pi, 50), np.linspace(-0.95 * subject.heart.length, 0, 40)
+        )
         at = ventricles(subject.heart, np.cos(angle), np.sin(angle), w)
         assert (at.endo < at.epi).all() and (at.epi <= at.rv).all() and (at.rv <= at.outer).all()

@@ -30,20 +30,25 @@ def version() -> str:
 def make(out: Path, subjects: int = 100, seed: int = 0, size: str = "quick", progress: bool = True) -> None:
     """Write `subjects` patients under `out`; those already there are kept, so an interrupted run goes on.
 
-    The layout is ACDC's (`patientNNN/patientNNN_frameMM.nii.gz`, `..._gt.nii.gz`, `..._4d.nii.gz`, `Info.cfg`), with
-    `patientNNN_frameES_motion.nii.gz`: displacement in mm (LPS) on the end-systolic grid, pointing to end-diastole.
+    The layout is ACDC's (`patientNNN/patientNNN_frameMM.nii.gz`, `..._gt.nii.gz`, `..._4d.nii.gz`,
+    `Info.cfg`), with `patientNNN_frameES_motion.nii.gz`: displacement in mm (LPS) on the end-systolic grid,
+    pointing to end-diastole. Groups follow each other in turn (DCM, HCM, MINF, NOR, RV, DCM, ...).
     `size` is "quick" (2.4 to 2.7 mm pixels, 13 frames) or "full" (1.3 to 1.7 mm, 13 to 35 frames).
-    Subject k depends on (seed, k) alone. Raises UserError for bad parameters, or where `out` holds another population.
+    Subject k depends on (seed, k) alone. Raises UserError for bad parameters, or where `out` holds another
+    population.
     """
     if size not in FRAMES:
         raise UserError(f"phantom size is '{size}': choose one of {', '.join(FRAMES)}")
     if not 1 <= subjects <= 999:
         raise UserError(f"phantom of {subjects} subjects: choose 1 to 999")
     out = Path(out)
-    _manifest(out, {"seed": seed, "size": size, "version": version(), "clinic": CLINIC, "frames": FRAMES[size]})
+    ranges = {"clinic": CLINIC, "frames": FRAMES[size]}
+    _manifest(out, {"seed": seed, "size": size, "version": version(), **ranges})
     with ProcessPoolExecutor(min(os.cpu_count() or 1, subjects)) as pool:
         jobs = [pool.submit(patient, out, seed, index, size) for index in range(subjects)]
-        for job in tqdm(as_completed(jobs), total=subjects, desc="phantom", unit="patient", disable=not progress):
+        for job in tqdm(
+            as_completed(jobs), total=subjects, desc="phantom", unit="patient", disable=not progress
+        ):
             job.result()
 
 
@@ -52,7 +57,9 @@ def _manifest(out: Path, parameters: dict) -> None:
     text = json.dumps(parameters, indent=1) + "\n"
     if path.exists():
         if path.read_text() != text:
-            raise UserError(f"{out} holds a phantom made with other parameters (phantom.json): choose another folder")
+            raise UserError(
+                f"{out} holds a phantom made with other parameters (phantom.json): choose another folder"
+            )
         return
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"{out} is not empty and not a phantom: choose another folder")

@@ -25,8 +25,8 @@ class Scan:
         return tuple(round(n * OVERSAMPLING) for n in self.size[:2])
 
     def points(self, z: int, size: tuple[int, int], offsets) -> np.ndarray:
-        """Tissue seen by slice z: (3, len(offsets), y, x) in scanner mm, pixel centres, breath-hold shift included."""
-        field = [n * h for n, h in zip(self.size, self.spacing)]
+        """Tissue seen by slice z, pixel centres after its breath-hold shift: (3, len(offsets), y, x), mm."""
+        field = [n * h for n, h in zip(self.size, self.spacing, strict=True)]
         x = ((np.arange(size[0]) + 0.5) * field[0] / size[0] - 0.5 * self.spacing[0]) + self.shifts[z, 0]
         y = ((np.arange(size[1]) + 0.5) * field[1] / size[1] - 0.5 * self.spacing[1]) + self.shifts[z, 1]
         depth = z * self.spacing[2] + np.asarray(offsets)
@@ -47,7 +47,8 @@ def sensitivity(scan: Scan) -> np.ndarray:
 
 
 def reconstruct(dense: np.ndarray, scan: Scan) -> np.ndarray:
-    """Dense slices (..., Y, X) to the scan's matrix by keeping the low frequencies, softly filtered at the rim.
+    """Dense slices (..., Y, X) to the scan's matrix by keeping the low frequencies, softly filtered at the
+    rim.
 
     The cosine basis stands for the Fourier basis: same truncation and ringing, no wrap-around at the border.
     """
@@ -55,7 +56,9 @@ def reconstruct(dense: np.ndarray, scan: Scan) -> np.ndarray:
     spectrum = fft.dctn(dense, axes=(-2, -1), norm="forward")[..., :ny, :nx]
     rim = [np.clip((1.0 - np.arange(n, dtype=np.float32) / n) / 0.35, 0.0, 1.0) for n in (ny, nx)]
     window = [0.25 + 0.75 * np.sin(0.5 * np.pi * r) ** 2 for r in rim]
-    return fft.idctn(spectrum * (window[0][:, None] * window[1]).astype(np.float32), axes=(-2, -1), norm="forward")
+    return fft.idctn(
+        spectrum * (window[0][:, None] * window[1]).astype(np.float32), axes=(-2, -1), norm="forward"
+    )
 
 
 def detect(image: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The beating heart as an analytic map from a point now to the same tissue at end-diastole.
 
-The map is a composition of twist, long-axis descent, radial motion and sway. In the coordinates (squared radius s, angle,
-w) each is triangular, so the determinant is a product of one-dimensional derivatives: it equals one in the wall
-(incompressible muscle) and is positive everywhere. With mu = dW/dw the long-axis stretch, the radial part is
+The map is a composition of twist, long-axis descent, radial motion and sway. In the coordinates (squared
+radius s, angle, w) each is triangular, so the determinant is a product of one-dimensional derivatives: it
+equals one in the wall (incompressible muscle) and is positive everywhere. With mu = dW/dw the long-axis
+stretch, the radial part is
 
     S = s / mu + k s_endo f(s / s_endo) + k_rv (s_rv - s_epi) g((s - s_epi) / (s_rv - s_epi))
 
@@ -27,7 +28,17 @@ def activation(frames: int, es: int) -> np.ndarray:
     t = np.arange(frames) / frames
     peak = es / frames
     rest = 1.0 - peak
-    time = [0.0, 0.15 * peak, 0.8 * peak, peak, peak + 0.1 * rest, peak + 0.42 * rest, peak + 0.72 * rest, 0.97, 1.0]
+    time = [
+        0.0,
+        0.15 * peak,
+        0.8 * peak,
+        peak,
+        peak + 0.1 * rest,
+        peak + 0.42 * rest,
+        peak + 0.72 * rest,
+        0.97,
+        1.0,
+    ]
     value = [0.0, 0.06, 0.92, 1.0, 0.93, 0.3, 0.24, 0.01, 0.0]
     return PchipInterpolator(time, value)(t)
 
@@ -57,7 +68,7 @@ def _crescent(q):
 
 
 def contraction(heart: Heart, a: float, cos, sin, w, mu):
-    """k at end-diastolic angle and level: scar keeps its endocardium still, apex tip and atria do not contract."""
+    """k of both ventricles: scar keeps its endocardium still, the apex tip and the atria do not contract."""
     window = smoothstep((w + heart.length) / (0.3 * heart.length)) * smoothstep((14.0 - w) / 16.0)
     dead = scar(heart, cos, sin, w)
     k = a * heart.contraction * (1.0 - dead) + dead * np.maximum(1.0 - 1.0 / mu, 0.0)
@@ -65,7 +76,7 @@ def contraction(heart: Heart, a: float, cos, sin, w, mu):
 
 
 def radial(heart: Heart, a: float, s, cos, sin, w, mu):
-    """Squared radius at end-diastole, and dS/ds, for squared radius s now at end-diastolic angle and level."""
+    """S and dS/ds for a squared radius s now, at the end-diastolic angle and level."""
     at = ventricles(heart, cos, sin, w)
     k, k_rv = contraction(heart, a, cos, sin, w, mu)
     shrink = 1.0 / mu
@@ -111,9 +122,11 @@ def _twist(heart: Heart, a: float, x, y, w):
 
 
 def pull_back(heart: Heart, a: float, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Heart-frame points (3, n) at contraction a, to the same tissue at end-diastole, and the determinant (n,).
+    """Heart-frame points (3, n) at contraction a, to the same tissue at end-diastole, and the determinant
+    (n,).
 
-    The determinant is exact inside the heart; outside, where all motion fades, it leaves out one small mixed term.
+    The determinant is exact inside the heart; outside, where all motion fades, it leaves out one small mixed
+    term.
     """
     x, y, w = points
     if a == 0.0:

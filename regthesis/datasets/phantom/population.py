@@ -1,4 +1,4 @@
-"""Who is imaged: the five groups of ACDC by their clinical definitions (Bernard et al., IEEE TMI 2018, Section III).
+"""Who is imaged: the five groups of ACDC by their clinical definitions (Bernard et al., IEEE TMI 2018, III).
 
 A subject is drawn as a clinician would describe it (body, volumes per body surface, ejection fraction, wall
 thickness); the geometry and contraction that give these volumes are then solved for.
@@ -18,14 +18,17 @@ from regthesis.datasets.phantom.tissue import Body
 
 GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
 
-# Ranges at end-diastole: left and right volume (ml/m²), ejection fraction, wall (mm), length over radius, descent (mm).
-CLINIC = {
-    "DCM": dict(edv=(115, 165), ef=(0.19, 0.33), rv=(72, 100), rv_ef=(0.34, 0.48), wall=(6.5, 8.5), long=(2.4, 2.7), descent=(3, 6)),
-    "HCM": dict(edv=(58, 74), ef=(0.64, 0.76), rv=(55, 78), rv_ef=(0.44, 0.56), wall=(9.5, 11.5), long=(2.8, 3.1), descent=(8, 12)),
-    "MINF": dict(edv=(82, 115), ef=(0.26, 0.35), rv=(60, 85), rv_ef=(0.42, 0.52), wall=(8.0, 10.0), long=(2.6, 2.9), descent=(5, 9)),
-    "NOR": dict(edv=(60, 76), ef=(0.57, 0.68), rv=(62, 84), rv_ef=(0.45, 0.54), wall=(7.5, 9.3), long=(2.8, 3.1), descent=(11, 16)),
-    "RV": dict(edv=(58, 82), ef=(0.54, 0.64), rv=(120, 155), rv_ef=(0.26, 0.46), wall=(7.0, 9.0), long=(2.7, 3.0), descent=(8, 12)),
-}  # fmt: skip
+# Ranges: end-diastolic volumes (ml/m²) and ejection fractions of both ventricles, wall (mm), length over
+# radius, descent of the mitral plane (mm).
+MEASURES = ("edv", "ef", "rv", "rv_ef", "wall", "long", "descent")
+RANGES = {
+    "DCM": ((115, 165), (0.19, 0.33), (72, 100), (0.34, 0.48), (6.5, 8.5), (2.4, 2.7), (3, 6)),
+    "HCM": ((58, 74), (0.64, 0.76), (55, 78), (0.44, 0.56), (9.5, 11.5), (2.8, 3.1), (8, 12)),
+    "MINF": ((82, 115), (0.26, 0.35), (60, 85), (0.42, 0.52), (8.0, 10.0), (2.6, 2.9), (5, 9)),
+    "NOR": ((60, 76), (0.57, 0.68), (62, 84), (0.45, 0.54), (7.5, 9.3), (2.8, 3.1), (11, 16)),
+    "RV": ((58, 82), (0.54, 0.64), (120, 155), (0.26, 0.46), (7.0, 9.0), (2.7, 3.0), (8, 12)),
+}
+CLINIC = {group: dict(zip(MEASURES, spans, strict=True)) for group, spans in RANGES.items()}
 
 FRAMES = {"quick": (13, 13), "full": (13, 35)}
 
@@ -135,7 +138,7 @@ def _body(heart: Heart, weight: float, rng: np.random.Generator) -> Body:
         ribs=normal(0, 3),
         diaphragm=outer + normal(7, 3),
         dome=float(rng.uniform(0.25, 0.55)),
-        heart_fat=(normal(1.5, 0.7), normal(-2.7, 0.6), float(rng.uniform(3, 9))),
+        heart_fat=(normal(1.5, 0.7), normal(-2.7, 0.6), float(rng.uniform(3, 8))),
         aorta=(outer + normal(18, 5), outer + normal(26, 5)),
         spine=(outer + normal(28, 5), outer + normal(58, 6)),
         papillary=((normal(-1.0, 0.15), normal(5.2, 0.7)), (normal(1.05, 0.15), normal(5.2, 0.7))),
@@ -158,7 +161,10 @@ def _shears(rng: np.random.Generator) -> list[tuple[int, np.ndarray, float, floa
 def _scan(heart: Heart, size: str, rng: np.random.Generator) -> tuple[Scan, float]:
     """The stack, and the depth of the mitral plane in it (mm from the first slice)."""
     if size == "quick":
-        pixel, matrix = float(rng.uniform(2.4, 2.7)), (int(rng.integers(18, 21)) * 4, int(rng.integers(18, 21)) * 4)
+        pixel, matrix = (
+            float(rng.uniform(2.4, 2.7)),
+            (int(rng.integers(18, 21)) * 4, int(rng.integers(18, 21)) * 4),
+        )
     else:
         pixel, matrix = float(rng.uniform(1.3, 1.7)), (int(rng.integers(26, 31)) * 8, 256)
     gap = float(rng.choice([8.0, 9.0, 10.0, 10.0]))
@@ -191,10 +197,14 @@ def draw(seed: int, index: int, size: str) -> Subject:
     frames = int(rng.integers(low, high + 1))
     es = int(round(frames * rng.uniform(0.32, 0.42)))
 
-    field = [n * h for n, h in zip(scan.size, scan.spacing)]
+    field = [n * h for n, h in zip(scan.size, scan.spacing, strict=True)]
     turn = Rotation.from_euler("xyz", [rng.normal(0, 4), rng.normal(0, 4), rng.normal(0, 14)], degrees=True)
     flip = np.diag([1.0, 1.0, -1.0])  # slices run from base to apex, w from apex to base
     middle = turn.as_matrix() @ np.array([0.35 * (heart.rv_radius - heart.radius), 0.0, 0.0])
-    centre = (0.5 * field[0] + middle[0] + rng.normal(0, 4), 0.5 * field[1] + middle[1] + rng.normal(0, 4), above)
+    centre = (
+        0.5 * field[0] + middle[0] + rng.normal(0, 4),
+        0.5 * field[1] + middle[1] + rng.normal(0, 4),
+        above,
+    )
     pose = Pose(tuple(float(c) for c in centre), flip @ turn.as_matrix().T, _shears(rng))
     return Subject(group, height, weight, frames, es, heart, body, pose, scan, painting)

@@ -1,8 +1,9 @@
 """The ventricles as surfaces over the long axis, and the shears that make every heart its own.
 
-Heart frame, mm: `w` along the long axis of the left ventricle (0 at the mitral plane, negative towards the apex),
-`a` from septum to lateral wall, `b` from anterior to inferior. Surfaces are star-shaped around the long axis and given as
-squared radius over (angle, w), because an incompressible radial motion is linear in the squared radius.
+Heart frame (x, y, w), mm: x from septum to lateral wall, y from anterior to inferior, w along the long axis
+of the left ventricle (0 at the mitral plane, negative towards the apex). Surfaces are star-shaped around the
+long axis and given as squared radius over (angle, w), because an incompressible radial motion is linear in
+the squared radius.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,8 @@
 """What lies at a point of the body at end-diastole: labels, and the bSSFP-like signal of the tissue.
 
-Organs are painted from far to near with soft borders. Inside the cavities, papillary muscles and trabeculae keep their
-volume while the pool around them empties: at systole they take a larger share of it, and merge with the wall.
+Organs are painted from far to near with soft borders. Inside the cavities, papillary muscles and trabeculae
+keep their volume while the pool around them empties: at systole they take a larger share of it, and merge
+with the wall.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from math import sin as sine
 
 import numpy as np
 
-from regthesis.datasets.phantom import texture
 from regthesis.datasets.phantom.shape import Heart, Ventricles, bump, smoothstep, ventricles
+from regthesis.datasets.phantom.texture import Texture, grains, patches
 
 BACKGROUND, RV, MYOCARDIUM, CAVITY = 0, 1, 2, 3
 THIN = 1.5  # mm, the least width of right ventricle that is labelled
@@ -20,7 +21,7 @@ EDGE = 1.4  # mm, width of a painted border
 
 @dataclass(frozen=True)
 class Body:
-    """What surrounds one heart, in the heart frame (mm), and its contrast (arbitrary units, blood about 700)."""
+    """What surrounds one heart, in the heart frame (mm), and the contrast of all (blood about 700)."""
 
     blood: float
     muscle: float
@@ -69,7 +70,7 @@ def labels(heart: Heart, points: np.ndarray) -> np.ndarray:
     return out
 
 
-def _surroundings(body: Body, x, y, w, fine, coarse):
+def _surroundings(body: Body, x, y, w, fine, coarse, branch):
     """Lung with vessels, chest wall, diaphragm with liver and stomach, spine, descending aorta."""
     image = body.lung * (1.0 + 0.25 * fine)
     _paint(image, _soft(fine + 0.6 * coarse - 2.5, 0.5), 0.55 * body.blood)
@@ -78,8 +79,8 @@ def _surroundings(body: Body, x, y, w, fine, coarse):
     under = y - body.diaphragm - rise - (x - 10.0) ** 2 / 260.0 - 2.0 * coarse
     _paint(image, _soft(under + 2.5), 0.75 * body.fat)
     _paint(image, _soft(under), 90.0)
-    vessel = _soft(np.abs(coarse + 0.35 * fine) - 1.75, 0.4)
-    liver = body.liver * (1.0 + 0.05 * fine) * (1.0 + 0.9 * vessel)
+    vessel = _soft(0.13 - np.abs(branch), 0.15) * _soft(coarse - 0.2, 0.8)
+    liver = body.liver * (1.0 + 0.05 * fine) * (1.0 + 0.7 * vessel)
     stomach = _soft(x - 38.0 - 6.0 * coarse, 6.0)
     _paint(image, _soft(under - 2.5), liver + stomach * (0.55 * body.liver * (1.0 + 0.9 * fine) - liver))
 
@@ -133,61 +134,66 @@ def _cavity_muscle(heart: Heart, body: Body, at: Ventricles, x, y, w, det, mesh)
 
 
 def _above(heart: Heart, body: Body, x, y, r, epi, blood, fine):
-    """Above the mitral plane, inside the outline of the left ventricle: left atrium and aortic root in fat."""
+    """Above the mitral plane, inside the outline of the left ventricle: atrium and aortic root in fat."""
     image = body.fat * (0.7 + 0.1 * fine)
     _paint(image, _soft(epi - r) * _soft(r - epi + 2.5), 0.8 * body.muscle)
-    for angle, away, size in ((0.9, 0.24, 0.74), (-2.3, 0.5, 0.43)):
+    depth = []
+    for angle, away, size in ((0.9, 0.2, 0.86), (-2.3, 0.5, 0.52)):
         cx, cy = away * heart.radius * cosine(angle), away * heart.radius * sine(angle)
-        inside = size * heart.radius - _length(x - cx, y - cy)
-        _paint(image, _soft(inside + 3.0), 0.85 * body.muscle)
-        _paint(image, _soft(inside), blood)
+        depth.append(size * heart.radius - _length(x - cx, y - cy))
+    depth = np.maximum(*depth)
+    _paint(image, _soft(depth + 2.5), 0.85 * body.muscle)
+    _paint(image, _soft(depth), blood)
     return image
 
 
-def signal(heart: Heart, body: Body, noise: np.ndarray, points: np.ndarray, det, beat: float) -> np.ndarray:
+def signal(heart: Heart, body: Body, texture: Texture, points: np.ndarray, det, phase: float) -> np.ndarray:
     """Signal (n,) float32 at end-diastolic points (3, n).
 
-    `det` (n,) is the determinant of the map that led there (how much the tissue has shrunk since end-diastole); `beat`,
-    the time in the cycle, moves the blood's texture, which does not follow the wall.
+    `det` (n,) is the determinant of the map that led there (how much the tissue has shrunk since
+    end-diastole); `phase`, the time in the cycle, moves the blood's texture, which does not follow the wall.
     """
     x, y, w = points
     r = _length(x, y)
     at = ventricles(heart, x / r, y / r, w)
     outer, epi, endo = (np.sqrt(v) for v in (at.outer, at.epi, at.endo))
-    fine = texture.sample(noise, points, (body.grain, body.grain, 3.0 * body.grain))
+    fine = grains(texture, points, (body.grain, body.grain, 3.0 * body.grain))
 
     span = _soft(w + heart.length + heart.apex_wall + 6.0, 8.0)
     image = body.muscle * (1.0 + 0.09 * fine)
     around = np.flatnonzero((r > outer - EDGE) | (span < 1.0))
     border = (v[around] for v in (r, outer, span))
-    image[around] = _outside(body, noise, points[:, around], *border, image[around], fine[around])
+    image[around] = _outside(body, texture, points[:, around], *border, image[around], fine[around])
     pools = np.flatnonzero(((r < endo + EDGE) | (r > epi - EDGE) | (w > -EDGE)) & (r < outer) & (span > 0.0))
     image[pools] = _chambers(
-        heart, body, noise, points[:, pools], at.take(pools), det[pools], beat, image[pools], fine[pools]
+        heart, body, texture, points[:, pools], at.take(pools), det[pools], phase, image[pools], fine[pools]
     )
     return image
 
 
-def _outside(body, noise, points, r, outer, span, muscle, fine):
+def _outside(body, texture, points, r, outer, span, muscle, fine):
     """Around the heart: its fat, the pericardium, and the rest of the body."""
     x, y, w = points
-    coarse = texture.sample(noise, points, (9.0, 9.0, 14.0), 17.0)
-    image = _surroundings(body, x, y, w, fine, coarse)
+    coarse = patches(texture, points, (8.0, 8.0, 12.0), 17.0)
+    branch = patches(texture, points, (11.0, 11.0, 16.0), 71.0)
+    image = _surroundings(body, x, y, w, fine, coarse, branch)
     thickness, angle, extra = body.heart_fat
-    fat = np.maximum(thickness * (1.0 + 0.6 * coarse) + extra * bump(x / r, y / r, angle, 2.0), 0.0)
+    apical = np.clip(-w / 80.0, 0.0, 1.2)
+    fat = thickness * (1.0 + 0.35 * coarse) + extra * (bump(x / r, y / r, angle, 1.5) + 0.7 * apical * apical)
+    fat = np.maximum(fat, 0.0)
     _paint(image, span * _soft(outer + fat + 2.2 - r), 60.0)
     _paint(image, span * _soft(outer + fat - r), body.fat * (0.85 + 0.08 * fine))
     _paint(image, span * _soft(outer - r), muscle)
     return image
 
 
-def _chambers(heart, body, noise, points, at, det, beat, muscle, fine):
+def _chambers(heart, body, texture, points, at, det, phase, muscle, fine):
     """Blood, with the muscle in it, painted over the heart's muscle."""
     x, y, w = points
     r = _length(x, y)
     epi, endo, rv = np.sqrt(at.epi), np.sqrt(at.endo), np.sqrt(at.rv)
-    mesh = texture.sample(noise, points, (1.8, 1.8, 6.0), 31.0)
-    blood = body.blood * (1.0 + 0.08 * texture.sample(noise, points, (2.5, 2.5, 6.0), 7.0 + 23.0 * beat))
+    mesh = grains(texture, points, (1.8, 1.8, 6.0), 31.0)
+    blood = body.blood * (1.0 + 0.08 * grains(texture, points, (2.5, 2.5, 6.0), 7.0 + 46.0 * phase))
     left, right = _cavity_muscle(heart, body, at, x, y, w, det, mesh)
     image = muscle.copy()
     _paint(image, _soft(epi - r) * _soft(w, 3.0), _above(heart, body, x, y, r, epi, blood, fine))

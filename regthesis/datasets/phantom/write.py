@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import SimpleITK as sitk
 
-from regthesis.datasets.phantom import texture
 from regthesis.datasets.phantom.acquisition import Scan, detect, reconstruct, sensitivity
 from regthesis.datasets.phantom.motion import activation, pull_back
 from regthesis.datasets.phantom.population import Subject, draw
+from regthesis.datasets.phantom.texture import block
 from regthesis.datasets.phantom.tissue import labels, signal
 
 STILL = 0.05  # mm; what moves less at end-systole is painted once for all frames
@@ -25,18 +25,18 @@ def cine(subject: Subject) -> np.ndarray:
     """The acquired sequence, int16 (t, z, y, x)."""
     scan, heart = subject.scan, subject.heart
     painting, noising = subject.seed.spawn(2)
-    noise = texture.block(np.random.default_rng(painting))
+    texture = block(np.random.default_rng(painting))
     beats = activation(subject.frames, subject.es)
     nx, ny = scan.dense()
     clean = np.empty((subject.frames, scan.size[2], ny, nx), np.float32)
     for z in range(scan.size[2]):
         points = subject.pose.to_heart(scan.points(z, (nx, ny), scan.offsets())).reshape(3, -1)
-        full = signal(heart, subject.body, noise, points, np.ones_like(points[0]), 0.0)
+        full = signal(heart, subject.body, texture, points, np.ones_like(points[0]), 0.0)
         moves = np.abs(pull_back(heart, 1.0, points)[0] - points).max(0) > STILL
         moving = points[:, moves]
         for t, beat in enumerate(beats):
             at_ed, det = pull_back(heart, float(beat), moving)
-            full[moves] = signal(heart, subject.body, noise, at_ed, det, t / subject.frames)
+            full[moves] = signal(heart, subject.body, texture, at_ed, det, t / subject.frames)
             clean[t, z] = full.reshape(-1, ny, nx).mean(0)
     image = reconstruct(clean, scan) * sensitivity(scan)
     return detect(image, scan.noise, np.random.default_rng(noising))
@@ -45,8 +45,8 @@ def cine(subject: Subject) -> np.ndarray:
 def truth(subject: Subject, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """At the voxel centres of `frame` (0-based): labels (z, y, x), and where the tissue was at end-diastole.
 
-    The displacement (z, y, x, 3) is in mm (x, y, z). It is that of the tissue itself: a breath-hold shifts which tissue
-    a slice shows, not how tissue moves.
+    The displacement (z, y, x, 3) is in mm (x, y, z). It is that of the tissue itself: a breath-hold shifts
+    which tissue a slice shows, not how tissue moves.
     """
     scan = subject.scan
     beat = float(activation(subject.frames, subject.es)[frame])
