@@ -48,8 +48,8 @@ def execute(
     if not changed and not force:
         report(f"{page.name}: unchanged")
         return target
-    report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
     _writable(out), _writable(results)
+    report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
     run = provenance.collect(root, profile, parameters, page.source.parent)
     with _set_aside(own):
         notebook = _papermill(page, parameters, out, results)

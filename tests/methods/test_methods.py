@@ -1,0 +1,120 @@
+"""Every method improves a pair whose motion is known, the same way twice, and says plainly what it lacks."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from regthesis import kernels, methods
+from regthesis.case import Case
+from regthesis.errors import UserError
+from regthesis.evaluate import endpoint_error
+from regthesis.geometry import Grid
+from regthesis.methods.demons import Demons, coarsen
+
+PEERS = {"syn": "ants", "elastix8": "itk", "elastix16": "itk"}
+QUICK = {
+    "demons": {"levels": (6.0, 3.0), "iterations": (30, 20)},
+    "syn": {"iterations": (40, 20)},
+    "elastix8": {"iterations": 100, "resolutions": 3},
+    "elastix16": {"iterations": 100, "resolutions": 3},
+}
+
+
+def moving_blobs(shape=(16, 36, 40), spacing=(4.0, 2.5, 2.5), size=1.6) -> Case:
+    """A textured image, the same carried by a known smooth diffeomorphism, and the truth."""
+    generator = torch.Generator().manual_seed(4)
+    rank = len(shape)
+    texture = kernels.smooth(torch.randn(1, 1, *shape, generator=generator), 1.5)
+    v = kernels.smooth(torch.randn(1, rank, *shape, generator=generator), 7.0)
+    u = kernels.exp(size * v / v.abs().max())
+    images = torch.cat([texture, kernels.warp(texture, u)])
+    return Case("blobs", images / images.std(), Grid(shape, spacing), truth=u)
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return moving_blobs()
+
+
+def tried(name: str) -> methods.Method:
+    if name in PEERS:
+        pytest.importorskip(PEERS[name], reason=f"{name} needs the extra `peers`")
+    return replace(methods.get(name), **QUICK.get(name, {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({"demons", *PEERS}))
+def test_recovers_a_known_motion(name, case):
+    found = tried(name).register(case)
+    before = endpoint_error(torch.zeros_like(case.truth), case.truth, case.spacing)
+    after = endpoint_error(found.u, case.truth, case.spacing)
+    assert after < 0.75 * before
+    assert (found.warp(case.moving) - case.fixed).square().mean() < 0.8 * (case.moving - case.fixed).square().mean()
+    assert found.u.shape == case.truth.shape and found.seconds > 0
+
+
+@pytest.mark.slow
+def test_demons_of_swapped_images_is_the_inverse(case):
+    """The force is symmetric, so swapping the images negates the velocity."""
+    method = tried("demons")
+    there = method.pair(case.moving, case.fixed, case.grid)
+    back = method.pair(case.fixed, case.moving, case.grid)
+    torch.testing.assert_close(there.velocity, -back.velocity, atol=0.02 * float(there.velocity.abs().max()), rtol=0)
+
+
+@pytest.mark.slow
+def test_demons_gives_the_same_bits_twice_and_never_folds(case):
+    method = tried("demons")
+    first, second = (method.register(case) for _ in range(2))
+    assert torch.equal(first.u, second.u)
+    assert first.jacobian().min() > 0
+    torch.testing.assert_close(kernels.exp(first.velocity), first.u)
+
+
+@pytest.mark.slow
+def test_demons_is_indifferent_to_brightness_and_works_in_2d():
+    case = moving_blobs((48, 40), (2.0, 2.0))
+    method = Demons(levels=(4.0, 2.0), iterations=(20, 10))
+    plain = method.register(case)
+    altered = method.pair(case.moving, 3 * case.fixed + 100, case.grid)
+    torch.testing.assert_close(altered.u, plain.u, atol=0.05, rtol=0)
+    assert endpoint_error(plain.u, case.truth, case.spacing) < 0.6 * endpoint_error(0 * plain.u, case.truth, case.spacing)
+
+
+def test_identity_does_nothing(case):
+    found = methods.get("identity").register(case)
+    assert not found.u.any()
+    torch.testing.assert_close(found.warp(case.moving), case.moving, atol=1e-4, rtol=0)
+
+
+def test_a_sequence_gives_one_deformation_a_frame(case):
+    sequence = Case("three", torch.cat([case.images, case.images[1:]]), case.grid)
+    found = replace(methods.get("demons"), levels=(12.0,), iterations=(2,)).register(sequence)
+    assert found.u.shape == (2, 3, *case.grid.shape)
+    assert torch.equal(found.u[0], found.u[1]) and found.u.any()
+
+
+def test_coarsening_keeps_the_field_of_view():
+    grid = Grid((32, 128, 128), (3.15, 1.5, 1.5))
+    for size in (1.0, 1.5, 3.0, 6.0, 500.0):
+        shape, spacing = coarsen(grid, size)
+        for n, s, old_n, old_s in zip(shape, spacing, grid.shape, grid.spacing, strict=True):
+            assert (n - 1) * s == pytest.approx((old_n - 1) * old_s)
+    assert coarsen(grid, 1.5) == (grid.shape, pytest.approx(grid.spacing))
+
+
+def test_names_and_nearest_name():
+    assert {"identity", "demons", "syn", "elastix8", "elastix16"} <= set(methods.names())
+    with pytest.raises(UserError, match="did you mean demons"):
+        methods.get("deamons")
+    with pytest.raises(UserError, match="known are demons"):
+        methods.get("xyz")
+
+
+@pytest.mark.parametrize("name", sorted(PEERS))
+def test_a_missing_peer_is_one_clear_line(name, case, monkeypatch):
+    monkeypatch.setitem(sys.modules, PEERS[name], None)
+    with pytest.raises(methods.MissingPeer, match=r"is not installed; add the baselines with `pip install"):
+        methods.get(name).register(case)
