@@ -1,9 +1,9 @@
 """Paired comparison of two methods, and how well a mean is known."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 
@@ -15,7 +15,7 @@ class PairedTest(NamedTuple):
     n: int  # pairs compared, pairs without a difference included
 
 
-def wilcoxon(a: Sequence[float], b: Sequence[float]) -> PairedTest:
+def wilcoxon(a: ArrayLike, b: ArrayLike) -> PairedTest:
     """Two-sided Wilcoxon signed-rank test of paired samples, with its effect size (thesis section 4.3).
 
     Pairs with a nan are left out and not counted in `n`.  Pairs without a difference carry no rank (Wilcoxon's rule);
@@ -52,7 +52,7 @@ class Interval(NamedTuple):
     n: int
 
 
-def mean_interval(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> Interval:
+def mean_interval(values: ArrayLike, confidence: float = 0.95, seed: int = 0) -> Interval:
     """Bootstrap (BCa, 9999 resamples) confidence interval of a mean; the same seed gives the same bounds.
 
     nan values are left out and not counted.  Equal values give an interval of no width; a single value has a mean

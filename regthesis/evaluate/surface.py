@@ -10,7 +10,7 @@ from regthesis.kernels.checks import check_positive
 from regthesis.kernels.shapes import Tensor
 
 
-def hausdorff(a: Tensor, b: Tensor, spacing: Sequence[float], percentile: float = 95.0) -> float:
+def hausdorff(a: Tensor, b: Tensor, spacing: Sequence[float], percentile: int | float = 95.0) -> float:
     """Hausdorff distance in mm: the larger of the two directed percentiles of the surface distances.
 
     `a` and `b` are masks as in `surface_distances`.  `percentile` 100 is the classical distance, 95 the one of
@@ -24,7 +24,7 @@ def hausdorff(a: Tensor, b: Tensor, spacing: Sequence[float], percentile: float 
     return ranked_distance(*surface_distances(a, b, spacing), percentile)
 
 
-def ranked_distance(there: np.ndarray, back: np.ndarray, percentile: float) -> float:
+def ranked_distance(there: np.ndarray, back: np.ndarray, percentile: int | float) -> float:
     """The larger of the percentiles of two directed samples of distances; see `hausdorff`."""
     if not 0 <= percentile <= 100:
         raise ValueError(f"percentile: expected a number from 0 to 100, got {percentile}")

@@ -36,7 +36,7 @@ def table(
     frame: pd.DataFrame,
     metrics: Sequence[str] = ("RMSE", "DICE", "HD95", "Grad Det-Jac"),
     digits: Mapping[str, int] | None = None,
-    scale: Mapping[str, float] | None = None,
+    scale: Mapping[str, int | float] | None = None,
 ) -> pd.DataFrame:
     """Methods down, `metrics` across (Table 4.1 by default), cells in `printed_style`.
 

@@ -40,21 +40,19 @@ def naive_surface(mask: np.ndarray) -> list[tuple[int, ...]]:
     return found
 
 
-def naive_hausdorff(a: np.ndarray, b: np.ndarray, spacing, percentile: float) -> float:
-    surfaces = [naive_surface(mask) for mask in (a, b)]
-    directed = []
-    for points, others in (surfaces, surfaces[::-1]):
-        nearest = [min(math.dist(np.multiply(p, spacing), np.multiply(q, spacing)) for q in others) for p in points]
-        directed.append(np.percentile(nearest, percentile))
-    return max(directed)
+def naive_distances(a: np.ndarray, b: np.ndarray, spacing) -> list[list[float]]:
+    """Every surface voxel of one mask against all of the other, in both directions."""
+    points, others = ([np.multiply(p, spacing) for p in naive_surface(mask)] for mask in (a, b))
+    return [[min(math.dist(p, q) for q in there) for p in here] for here, there in ((points, others), (others, points))]
 
 
-@pytest.mark.parametrize("percentile", [50, 95, 100])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(a=masks, b=masks)
-def test_agrees_with_every_distance_measured_one_by_one(a, b, percentile):
-    found = hausdorff(torch.from_numpy(a), torch.from_numpy(b), SPACING, percentile)
-    assert found == pytest.approx(naive_hausdorff(a, b, SPACING, percentile), abs=1e-9)
+def test_agrees_with_every_distance_measured_one_by_one(a, b):
+    directed = naive_distances(a, b, SPACING)
+    for percentile in (50, 95, 100):
+        found = hausdorff(torch.from_numpy(a), torch.from_numpy(b), SPACING, percentile)
+        assert found == pytest.approx(max(np.percentile(one, percentile) for one in directed), abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -94,7 +92,7 @@ def test_a_shifted_box_is_as_far_as_the_shift_in_mm(axis):
     assert hausdorff(a, a, SPACING) == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(a=masks, b=masks, scale=st.floats(0.1, 10))
 def test_is_symmetric_and_scales_with_the_spacing(a, b, scale):
     a, b = torch.from_numpy(a), torch.from_numpy(b)

@@ -42,6 +42,7 @@ def test_groups_and_structures_can_have_rows_of_their_own():
 
 
 def test_order_is_that_of_first_appearance():
+    assert list(summary(frame()).index)[:2] == [("SyN", "DICE"), ("SyN", "HD95")]
     assert list(table(frame(), ["DICE", "HD95"]).index) == ["SyN", "Dem"]
     assert list(table(frame(), ["HD95", "DICE"]).columns) == ["HD95", "DICE"]
 
