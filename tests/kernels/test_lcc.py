@@ -105,6 +105,17 @@ def test_float32_keeps_the_accuracy_of_float64(grid, image):
     torch.testing.assert_close(local_cc(a.float(), b.float(), 5).double(), local_cc(a, b, 5), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("level", [0.7, 1.0, 1.3])
+def test_float32_stays_in_range_on_flat_bright_blocks(image, level):
+    # far from the mean, rounding makes the variance of a flat window a small number of either sign
+    a = torch.zeros(1, 1, 60, 60, dtype=torch.float64)
+    a[..., 20:30, 20:30] = level
+    b = image((60, 60), roughness=0.5)
+    result = local_cc(a.float(), b.float(), 5)
+    assert result.min() >= 0 and result.max() <= 1
+    torch.testing.assert_close(result.double(), local_cc(a.float().double(), b.float().double(), 5), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("scale", [1e-4, 1e4])
 def test_scaling_an_image_changes_nothing(grid, image, scale):
     a, b = image(grid), image(grid, seed=1)

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 import torch
 from scipy.ndimage import map_coordinates
 
-from regthesis.kernels import compose, identity_grid, resize, warp, warp_labels
+from regthesis.kernels import compose, identity_grid, local_cc, resize, smooth, warp, warp_labels
 
 
 def rotation(d):
@@ -97,13 +97,20 @@ def test_gradients_of_warp(image, field):
     assert torch.autograd.gradcheck(warp, (a, u))
 
 
-def test_grid_can_be_cached_under_inference_and_used_in_training(image):
+@pytest.mark.parametrize("kernel", ["identity_grid", "smooth", "local_cc"])
+def test_what_inference_cached_serves_training(kernel, image):
     shape = (6, 17)  # no other test has this grid
+    x = image(shape)
+    use = {
+        "identity_grid": lambda x: identity_grid(shape, x.dtype) * x,
+        "smooth": lambda x: smooth(x, 1.3),
+        "local_cc": lambda x: local_cc(x, x.flip(2)),
+    }[kernel]
     with torch.inference_mode():
-        warp(image(shape), torch.zeros(1, 2, *shape, dtype=torch.float64))
-    u = torch.zeros(1, 2, *shape, dtype=torch.float64, requires_grad=True)
-    warp(image(shape), u).sum().backward()
-    assert u.grad.isfinite().all()
+        use(x)
+    x.requires_grad_()
+    use(x).sum().backward()
+    assert x.grad.isfinite().all()
 
 
 def test_labels_move_like_nearest_neighbour_under_whole_shifts(grid):
@@ -117,6 +124,13 @@ def test_labels_are_the_argmax_of_warped_indicators(grid, field):
     u = field(grid, size=1.7)
     shares = torch.cat([warp((labels == k).double(), u) for k in (0, 3, 6, 9)], 1)
     assert torch.equal(warp_labels(labels, u), shares.argmax(1, keepdim=True) * 3)
+
+
+def test_ties_go_to_the_smaller_label():
+    labels = torch.tensor([[2, 5, 2]]).view(1, 1, 1, 3)
+    u = torch.zeros(1, 2, 1, 3)
+    u[:, 1] = 0.5
+    assert warp_labels(labels, u).flatten().tolist() == [2, 2, 2]
 
 
 def test_labels_keep_their_dtype_and_invent_nothing(grid, field):
