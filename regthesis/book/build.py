@@ -1,6 +1,8 @@
 """Build the pages from notebooks that have run: stage them, call jupyter-book without executing, swap in."""
 
+import html
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from regthesis.book.resume import files_hash
 
 __all__ = ["build"]
 
+LINK_OUTSIDE = re.compile(r"<link[^>]+https?://[^>]*>")  # an icon font that matplotlib's animations ask for
 LEAVE_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
 
@@ -23,21 +26,21 @@ def build(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> P
     `notebooks` gives the executed notebook of every page that runs. Any warning of Sphinx fails the build: a
     ChapterError then quotes it, and the earlier pages stay.
     """
-    stage, html = out / "stage", out / "html"
+    stage, pages = out / "stage", out / "html"
     _stage(root, notebooks, stage)
     now = files_hash(stage.rglob("*"), stage)
-    stamp = html / ".stage"
+    stamp = pages / ".stage"
     if stamp.is_file() and stamp.read_text() == now:
         report("pages: unchanged")
-        return html / "index.html"
+        return pages / "index.html"
     report("pages: building")
     site = out / "site"
     shutil.rmtree(site, ignore_errors=True)
     _jupyter_book(stage, site, out / "build.log")
     fresh = site / "_build" / "html"
     (fresh / ".stage").write_text(now)
-    _swap(fresh, html)
-    return html / "index.html"
+    _swap(fresh, pages)
+    return pages / "index.html"
 
 
 def _stage(root: Path, notebooks: dict[Path, Path], stage: Path) -> None:
@@ -50,11 +53,11 @@ def _stage(root: Path, notebooks: dict[Path, Path], stage: Path) -> None:
         page = stage / source.relative_to(root)
         page.unlink(missing_ok=True)
         page.parent.mkdir(exist_ok=True)
-        nbformat.write(_with_provenance(nbformat.read(executed, as_version=4)), page.with_suffix(".ipynb"))
+        nbformat.write(_page(nbformat.read(executed, as_version=4)), page.with_suffix(".ipynb"))
 
 
-def _with_provenance(notebook):
-    """The notebook as a page: a provenance line under every figure and table, injected parameters folded."""
+def _page(notebook):
+    """The notebook as a page: origins under figures and tables, injected parameters folded."""
     run = notebook.metadata.pop("regthesis")["run"]
     cells = []
     for cell in notebook.cells:
@@ -66,9 +69,19 @@ def _with_provenance(notebook):
             text = provenance.line(cell.metadata.papermill["duration"], run)
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-provenance"))
         cell.metadata.pop("papermill", None)
+        _offline(cell)
     notebook.metadata.pop("papermill", None)
     notebook.cells = cells
     return notebook
+
+
+def _offline(cell) -> None:
+    """Take links to the network out of HTML outputs; give their pictures the words that the cell has for them."""
+    alt = html.escape(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
+    for output in cell.get("outputs", []):
+        if "text/html" in output.get("data", {}):
+            text = LINK_OUTSIDE.sub("", output.data["text/html"])
+            output.data["text/html"] = text.replace("<img ", f'<img alt="{alt}" ') if alt else text
 
 
 def _jupyter_book(stage: Path, site: Path, log: Path) -> None:

@@ -81,6 +81,17 @@ def test_figures_and_tables_get_their_line_of_origin(book, no_sphinx):
     assert not (book[2] / "stage" / "chapters" / "02_background.md").exists()
 
 
+def test_an_animation_links_nothing_from_outside_and_has_words(book, no_sphinx):
+    (executed,) = book[1].values()
+    notebook = nbformat.read(executed, as_version=4)
+    animation = '<link rel="stylesheet"\nhref="https://example.org/icons.css">\n<img src="data:">'
+    notebook.cells[2].outputs = [new_output("display_data", {"text/html": animation})]
+    nbformat.write(notebook, executed)
+    build(*book)
+    staged = nbformat.read(book[2] / "stage" / "chapters" / "02_background.ipynb", as_version=4)
+    assert staged.cells[2].outputs[0].data["text/html"].strip() == '<img alt="One dot." src="data:">'
+
+
 def test_pages_are_built_again_only_after_a_change(book, no_sphinx):
     first = build(*book)
     assert build(*book) == first and len(no_sphinx) == 1
