@@ -47,8 +47,7 @@ def sensitivity(scan: Scan) -> np.ndarray:
 
 
 def reconstruct(dense: np.ndarray, scan: Scan) -> np.ndarray:
-    """Dense slices (..., Y, X) to the scan's matrix by keeping the low frequencies, softly filtered at the
-    rim.
+    """Dense slices (..., Y, X) to the scan's matrix: the low frequencies, softly filtered at the rim.
 
     The cosine basis stands for the Fourier basis: same truncation and ringing, no wrap-around at the border.
     """
@@ -56,9 +55,8 @@ def reconstruct(dense: np.ndarray, scan: Scan) -> np.ndarray:
     spectrum = fft.dctn(dense, axes=(-2, -1), norm="forward")[..., :ny, :nx]
     rim = [np.clip((1.0 - np.arange(n, dtype=np.float32) / n) / 0.35, 0.0, 1.0) for n in (ny, nx)]
     window = [0.25 + 0.75 * np.sin(0.5 * np.pi * r) ** 2 for r in rim]
-    return fft.idctn(
-        spectrum * (window[0][:, None] * window[1]).astype(np.float32), axes=(-2, -1), norm="forward"
-    )
+    spectrum = spectrum * (window[0][:, None] * window[1]).astype(np.float32)
+    return fft.idctn(spectrum, axes=(-2, -1), norm="forward")
 
 
 def detect(image: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
