@@ -116,8 +116,8 @@ def ventricles(heart: Heart, cos, sin, w) -> Ventricles:
 class Pose:
     """From scanner to heart frame: shift, tilt of the slices, rotation, then volume-preserving sine shears.
 
-    Every step is inverted in closed form and keeps volume; the scanner counts slices from base to apex, so the
-    rotation holds a reflection.
+    Every step is inverted in closed form and keeps volume. The scanner counts slices from base to apex, so
+    the rotation holds a reflection.
     """
 
     centre: tuple[float, float, float]  # mm in the scanner (x, y, z) of the mitral plane's centre
