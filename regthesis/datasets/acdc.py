@@ -19,7 +19,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 import yaml
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.errors import UserError
@@ -81,7 +81,7 @@ def check(root: Path | str) -> tuple[dict[str, int], int, list[str]]:
         UserError: there is no patient at all.
     """
     groups, cines, faults = Counter(), 0, []
-    for patient in tqdm(patients(root), desc="patients", leave=False):
+    for patient in tqdm(patients(root), desc="patients", leave=False, disable=None):
         folder = Path(root) / patient
         try:
             read(root, patient, QUICK)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.errors import UserError
@@ -19,6 +19,7 @@ def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = N
     """Register and score every case by every method, method after method: the long table of `evaluate`.
 
     With `out`, a CSV that grows by whole registrations, a run that was stopped goes on where it stopped.
+    A bar shows the progress where there is a terminal.
     A method whose package is not installed is left out; `frame.attrs["missing"]` says why, by method name.
 
     Raises:
@@ -29,7 +30,7 @@ def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = N
     done = set(zip(frame["method"], frame["case"], strict=True))
     missing = {}
     todo = [(m, c) for m in methods for c in cases if (m.name, c.id) not in done]
-    for method, case in tqdm(todo, desc="registrations", disable=not todo):
+    for method, case in tqdm(todo, desc="registrations", disable=None):
         if method.name in missing:
             continue
         try:
