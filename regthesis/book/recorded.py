@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -46,7 +45,9 @@ def record(
     cases = [acdc.read(root, patient, acdc.FRAMES[frame]) for patient in ids]
     rows = study(cases, chosen, out / "records.csv")
     about = provenance.collect(Path.cwd(), frame, {"data_root": str(Path(root).resolve())}, Path("/")) | {
-        "command": " ".join(["regthesis", *sys.argv[1:]]),
+        "command": f"regthesis study ROOT --out {out} --methods {','.join(names)} --frame {frame}"
+        + f" --patients {patients}"
+        + (f" --skip {','.join(skip)}" if skip else ""),
         "dataset": "acdc",
         "patients": ids,
         "skipped": list(skip),
