@@ -25,6 +25,21 @@ def _floor(a: Tensor, b: Tensor, tau: Number) -> Tensor:
     return torch.where(power > 0, tau * power + torch.finfo(a.dtype).tiny, torch.inf)
 
 
+def _moments(a: Tensor, b: Tensor, window: int) -> tuple[Tensor, ...]:
+    """Means, variances and covariance over each window, the windows' voxel counts last.
+
+    Where a variance is no more than rounding leaves of a constant, the covariance is zero: divided by the small
+    floor, its own rounding would else become a gradient.
+    """
+    count = box_count(tuple(a.shape[2:]), window, a.dtype, a.device)
+    mean_a, mean_b, aa, bb, ab = (box_sum(torch.cat([a, b, a * a, b * b, a * b], 1), window) / count).chunk(5, 1)
+    a_var, b_var = aa - mean_a * mean_a, bb - mean_b * mean_b
+    rounding = 16 * torch.finfo(a.dtype).eps
+    flat = (a_var <= rounding * aa) | (b_var <= rounding * bb)
+    cross = torch.where(flat, 0, ab - mean_a * mean_b)
+    return mean_a, mean_b, a_var.clamp(min=0), b_var.clamp(min=0), cross, count
+
+
 class _SquaredCorrelation(torch.autograd.Function):
     """cross² / (variance_a variance_b + floor) in the window round each voxel, with its analytic gradient.
 
@@ -33,22 +48,16 @@ class _SquaredCorrelation(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, a, b, floor, window):
-        count = box_count(tuple(a.shape[2:]), window, a.dtype, a.device)
-        sums = box_sum(torch.cat([a, b, a * a, b * b, a * b], 1), window).div_(count)
-        mean_a, mean_b, a_var, b_var, cross = sums.chunk(5, 1)
-        a_var.addcmul_(mean_a, mean_a, value=-1).clamp_(min=0)
-        b_var.addcmul_(mean_b, mean_b, value=-1).clamp_(min=0)
-        cross.addcmul_(mean_a, mean_b, value=-1)
+        mean_a, mean_b, a_var, b_var, cross, count = _moments(a, b, window)
         scale = cross / (a_var * b_var + floor)
         ctx.window = window
-        ctx.save_for_backward(a, b, sums, scale, count)
+        ctx.save_for_backward(a, b, mean_a, mean_b, a_var, b_var, scale, count)
         return cross * scale
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        a, b, sums, scale, count = ctx.saved_tensors
-        mean_a, mean_b, a_var, b_var, _ = sums.chunk(5, 1)
+        a, b, mean_a, mean_b, a_var, b_var, scale, count = ctx.saved_tensors
         floor_grad = -grad * scale * scale
         cross_grad = 2 * grad * scale / count  # of the window's mean a b; the halves of the variances follow
         a_grad, b_grad = 2 * floor_grad * b_var / count, 2 * floor_grad * a_var / count
@@ -107,6 +116,8 @@ def symmetric_lcc(
     check_pair("moving", moving, "fixed", fixed)
     check_field("v", v)
     check_space("v", v, "fixed", fixed)
+    if len(v) != len(fixed):
+        raise ValueError(f"v: expected a batch of {len(fixed)} as fixed, got {len(v)}")
     halfway = exp(torch.cat([v, -v]) / 2, steps)
     m, f = warp(torch.cat([moving, fixed]), halfway).chunk(2)
     return local_cc(f, m, window, tau).mean()
@@ -131,12 +142,11 @@ def lcc(
     check_pair("moving", moving, "fixed", fixed)
     check_window("window", window)
     check_at_least("tau", tau, 0)
-    f, m = (centre(fixed), centre(moving)) if centred else (fixed, moving)
-    count = box_count(tuple(f.shape[2:]), window, f.dtype, f.device)
-    sums = box_sum(torch.cat([f, m, f * f, m * m, f * m], 1), window) / count
-    f_mean, m_mean, f_power, m_power, cross = sums.chunk(5, 1)
     if centred:
-        f_power = (f_power - f_mean.square()).clamp(min=0)
-        m_power = (m_power - m_mean.square()).clamp(min=0)
-        cross = cross - f_mean * m_mean
+        f, m = centre(fixed), centre(moving)
+        _, _, f_power, m_power, cross, _ = _moments(f, m, window)
+    else:
+        f, m = fixed, moving
+        count = box_count(tuple(f.shape[2:]), window, f.dtype, f.device)
+        f_power, m_power, cross = (box_sum(torch.cat([f * f, m * m, f * m], 1), window) / count).chunk(3, 1)
     return (cross / (f_power * m_power + _floor(f, m, tau)).sqrt()).mean()

@@ -32,7 +32,8 @@ def warp(
 def warp_labels(labels: Int[Tensor, "#b c *space"], u: Float[Tensor, "#b d *space"]) -> Int[Tensor, "_b c *space"]:
     """Integer labels resampled by φ = id + u: each label's indicator is warped linearly, the largest share wins.
 
-    Smoother than nearest neighbour, and never invents a label. Ties go to the smaller label, rounding aside. The dtype is kept.
+    Smoother than nearest neighbour, and never invents a label. Ties go to the smaller label, rounding aside.
+    The dtype is kept.
 
     Raises ValueError for labels that are not integers and for shapes that do not belong together.
     """

@@ -49,6 +49,7 @@ CASES = [
     ("local_cc", (IMAGE, IMAGE, -3), r"window: expected an odd number of voxels, got -3"),
     ("symmetric_lcc", (IMAGE, IMAGE, FIELD, 8), r"window: expected an odd number of voxels, got 8"),
     ("symmetric_lcc", (IMAGE, IMAGE, FIELD[..., 1:]), r"v: expected the space of fixed, \(6, 7\), got \(6, 6\)"),
+    ("symmetric_lcc", (IMAGE, IMAGE, FIELD[:1]), r"v: expected a batch of 2 as fixed, got 1"),
     ("mutual_information", (IMAGE, IMAGE, 3), r"bins: expected at least 4, got 3"),
     ("diffusion", (IMAGE,), r"v: expected 2 components"),
     ("bending", (FIELD, (1.0,)), r"spacing: expected 2 positive numbers"),

@@ -136,6 +136,20 @@ def test_constant_images_give_zero_with_zero_gradient(grid, image, dtype, level)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_constant_windows_give_zero_with_no_pull(image, dtype):
+    a, b = image((30, 12), dtype=dtype), image((30, 12), seed=1, dtype=dtype)
+    a[..., :15, :] = 0.3
+    a.requires_grad_()
+    for similarity in (local_cc(a, b, 5), local_cc(b, a, 5), lcc(a, b, 5, centred=True)):
+        grad = torch.autograd.grad(similarity.sum(), a, retain_graph=True)[0].abs()
+        # a trace remains: every voxel takes part in the global variance that tau refers to
+        assert grad[..., :11, :].max() < 1e-5 * grad.max()
+    value = local_cc(a, b, 5)
+    assert value[..., :13, :].max() == 0  # the windows that see nothing but the constant
+    assert value[..., 13:, :].min() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_flat_regions_do_not_let_noise_rule(image, dtype):
     # one disc on two backgrounds whose noise, 0.5 % of the standard deviation, is correlated by chance only
     y, x = torch.meshgrid(torch.arange(40.0), torch.arange(40.0), indexing="ij")
