@@ -41,16 +41,11 @@ def test_register_writes_what_itk_resamples_with(discs):
     assert np.square(moved - target).mean() < 0.2 * np.square(source - target).mean()
 
 
+PAIR = ["register", "--moving", "{0}/moving.nii.gz", "--fixed", "{0}/fixed.nii.gz"]
 BAD = {
-    "no such image": (["register", "--moving", "{0}/none.nii", "--fixed", "{0}/fixed.nii.gz", "--out", "{0}/o"], "no such"),
-    "no such method": (
-        "register --moving {0}/moving.nii.gz --fixed {0}/fixed.nii.gz --out {0}/o --method demon".split(),
-        "did you mean demons",
-    ),
-    "output is a file": (
-        "register --moving {0}/moving.nii.gz --fixed {0}/fixed.nii.gz --out {0}/fixed.nii.gz".split(),
-        "cannot be written",
-    ),
+    "no such image": ([*PAIR[:3], "--fixed", "{0}/none.nii", "--out", "{0}/o"], "no such"),
+    "no such method": ([*PAIR, "--out", "{0}/o", "--method", "demon"], "did you mean demons"),
+    "output is a file": ([*PAIR, "--out", "{0}/fixed.nii.gz"], "cannot be written"),
     "no data": (["data", "check", "acdc", "{0}/nowhere"], "no patient folder"),
     "no data for a study": (["study", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
     "no such frame": (["study", "{0}", "--out", "{0}/o", "--frame", "huge"], "expected one of full, quick"),

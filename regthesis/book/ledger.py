@@ -64,7 +64,7 @@ def check(id: str, values, *, dataset: str, frame=None, cases=None, paired_with=
     if known.kind == "order":
         computed, verdict, why = _judge_order(known, values, _finite(id, paired_with), other)
     else:
-        computed, verdict, why = _judge_number(known, values, other)
+        computed, verdict, why = _judge_number(known, values, other, cases)
     why = why if other else f"{why}; {_same_data(known, frame, cases)}"
     return _note(Verdict(id, known.printed, computed, verdict, why), page or str(known.chapter), results)
 
@@ -116,7 +116,7 @@ def _same_data(known: Entry, frame, cases: int | None) -> str:
     return told + (", frame taken as printed" if known.shape and frame is None else "")
 
 
-def _judge_number(known: Entry, values: np.ndarray, other: str) -> tuple[str, str, str]:
+def _judge_number(known: Entry, values: np.ndarray, other: str, cases: int | None) -> tuple[str, str, str]:
     value = float(STATISTICS[known.statistic](values))
     computed = f"{value:.4g}"
     if known.sign in ("<", ">"):
@@ -132,10 +132,8 @@ def _judge_number(known: Entry, values: np.ndarray, other: str) -> tuple[str, st
     if known.value is None:
         inside, why = known.interval[0] <= value <= known.interval[1], "the printed range"
     else:
-        inside, why = (
-            abs(value - known.value) <= known.allowance,
-            f"{known.allowance:.2g} of the printed value",
-        )
+        allowed = known.allowance(cases)
+        inside, why = abs(value - known.value) <= allowed, f"{allowed:.2g} of the printed value"
     return computed, *(("reproduced", f"within {why}") if inside else ("fails", f"not within {why}"))
 
 

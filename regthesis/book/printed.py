@@ -63,14 +63,18 @@ class Entry:
         """The table, figure, equation or claim that this is part of: `T4.1` of `T4.1/S3/DICE`."""
         return self.id.split("/")[0]
 
-    @property
-    def allowance(self) -> float:
+    def allowance(self, cases: int | None = None) -> float:
         """How far off a value on the same data may be: the tolerance, or the rounding where that is wider.
 
+        Where `cases` of the printed ones were at hand, their mean may differ from that of all by chance: twice the
+        standard error of a sample drawn without replacement, sd sqrt(1/cases - 1/all), is added.
         What needs no data, such as a count or a setting, is exact to its printed digits unless printed as about.
         """
-        exact = self.dataset == "any" and self.sign != "~"
-        return self.rounding if exact else max(self.tolerance * abs(self.value), self.rounding)
+        if self.dataset == "any" and self.sign != "~":
+            return self.rounding
+        own = max(self.tolerance * abs(self.value), self.rounding)
+        subset = cases and self.cases and self.spread and cases < self.cases and self.statistic == "mean"
+        return own + (2 * self.spread * (1 / cases - 1 / self.cases) ** 0.5 if subset else 0.0)
 
 
 def number(printed: str) -> dict:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.errors import UserError
 from regthesis.geometry import Grid, read_image, resample
+from regthesis.kernels import zscore
 
 LABELS = {0: "background", 1: "right ventricle", 2: "myocardium", 3: "left ventricle cavity"}
 
@@ -121,7 +122,7 @@ def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = F
     grid = Grid.of(images[0])
     return Case(
         id=patient,
-        images=torch.stack([_z_score(sitk.GetArrayFromImage(image)) for image in images])[:, None],
+        images=zscore(torch.stack([torch.from_numpy(sitk.GetArrayFromImage(image)) for image in images])[:, None]),
         grid=grid,
         masks={t: torch.from_numpy(sitk.GetArrayFromImage(m)).long()[None, None] for t, m in labels.items()},
         group=str(info.get("Group", "")),
@@ -176,10 +177,6 @@ def _same_grid(image: sitk.Image, other: sitk.Image, where: Path) -> None:
         raise UserError(
             f"{where}: spacing {image.GetSpacing()} is not the ED frame's {other.GetSpacing()} mm"
         )
-
-
-def _z_score(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy((array - array.mean()) / max(array.std(), 1e-6))
 
 
 def _read_truth(path: Path, grid: Grid) -> torch.Tensor | None:

@@ -15,8 +15,8 @@ import torch
 
 from regthesis.case import Case
 from regthesis.errors import UserError
-from regthesis.evaluate.similarity import zscore
 from regthesis.geometry import Grid, read_image
+from regthesis.kernels import zscore
 
 
 def pair(

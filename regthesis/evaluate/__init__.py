@@ -10,9 +10,10 @@ from regthesis.evaluate.regularity import (
     spatial_gradient,
     temporal_gradient,
 )
-from regthesis.evaluate.similarity import rmse, zscore
+from regthesis.evaluate.similarity import rmse
 from regthesis.evaluate.statistics import Interval, PairedTest, mean_interval, wilcoxon
 from regthesis.evaluate.structures import STRUCTURES
+from regthesis.evaluate.study import study
 from regthesis.evaluate.surface import hausdorff, surface_distances
 from regthesis.evaluate.table import case_means, compare, printed_style, summary, table
 from regthesis.evaluate.volumes import ejection_fraction, volumes
@@ -35,11 +36,11 @@ __all__ = [
     "printed_style",
     "rmse",
     "spatial_gradient",
+    "study",
     "summary",
     "surface_distances",
     "table",
     "temporal_gradient",
     "volumes",
     "wilcoxon",
-    "zscore",
 ]

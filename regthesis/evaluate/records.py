@@ -9,10 +9,11 @@ from regthesis.deformation import Deformation
 from regthesis.evaluate.error import endpoint_error
 from regthesis.evaluate.overlap import dice
 from regthesis.evaluate.regularity import grad_det_jac, jacobian_statistics, spatial_gradient, temporal_gradient
-from regthesis.evaluate.similarity import rmse, zscore
+from regthesis.evaluate.similarity import rmse
 from regthesis.evaluate.structures import STRUCTURES, select
 from regthesis.evaluate.surface import ranked_distance, surface_distances
 from regthesis.evaluate.volumes import ejection_fraction, volumes
+from regthesis.kernels import zscore
 
 COLUMNS = ("case", "group", "method", "metric", "structure", "value")
 

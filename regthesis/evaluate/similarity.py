@@ -4,14 +4,6 @@ from regthesis.kernels.checks import check_pair
 from regthesis.kernels.shapes import Float, Tensor
 
 
-def zscore(images: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
-    """Each image shifted and scaled to mean 0 and standard deviation 1 over all its voxels; a constant one to 0."""
-    space = tuple(range(2, images.ndim))
-    centred = images - images.mean(space, keepdim=True)
-    deviation = centred.square().mean(space, keepdim=True).sqrt()
-    return centred / deviation.where(deviation > 0, 1)
-
-
 def rmse(fixed: Float[Tensor, "b c *space"], moved: Float[Tensor, "b c *space"]) -> float:
     """Root mean square difference of intensities over all voxels of an image, averaged over the batch.
 

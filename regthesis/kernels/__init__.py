@@ -4,7 +4,7 @@ from regthesis.kernels.bspline import bspline
 from regthesis.kernels.energies import bending, diffusion
 from regthesis.kernels.exp import exp
 from regthesis.kernels.grid import identity_grid
-from regthesis.kernels.intensity import ncc, sad, ssd
+from regthesis.kernels.intensity import ncc, sad, ssd, zscore
 from regthesis.kernels.inverse import inverse
 from regthesis.kernels.jacobian import gradient, jacobian, jacobian_matrix
 from regthesis.kernels.lcc import lcc, local_cc, symmetric_lcc
@@ -36,4 +36,5 @@ __all__ = [
     "symmetric_lcc",
     "warp",
     "warp_labels",
+    "zscore",
 ]

@@ -18,6 +18,13 @@ def centre(x: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
     return (x - first.view(shape)) - (flat - first).mean(-1).view(shape)
 
 
+def zscore(x: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
+    """Each channel shifted and scaled to mean 0 and standard deviation 1 over its voxels; a constant one to 0."""
+    centred = centre(x)
+    deviation = centred.square().mean(tuple(range(2, x.ndim)), keepdim=True).sqrt()
+    return centred / deviation.where(deviation > 0, 1)
+
+
 def ssd(fixed: Float[Tensor, "b c *space"], moving: Float[Tensor, "b c *space"]) -> Float[Tensor, ""]:
     """Mean squared difference, the sum of squared differences per voxel: 0 at best."""
     check_pair("moving", moving, "fixed", fixed)

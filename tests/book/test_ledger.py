@@ -226,3 +226,19 @@ def test_results_of_an_unknown_id_are_refused(tmp_path):
     (tmp_path / "4.json").write_text(json.dumps({"verdicts": [verdict]}))
     with pytest.raises(UserError, match="no entry 'T4.1/S9/DICE'"):
         ledger.scorecard(tmp_path)
+
+
+def test_a_subset_may_differ_by_chance_but_not_by_more():
+    """80 of 100 patients, printed 10.1 (2.2) mm: twice the standard error is 2 * 2.2 * sqrt(1/80 - 1/100) = 0.22 mm."""
+    known = ledger.entry("T4.1/Undef/HD")
+    assert known.allowance() == known.allowance(100) == pytest.approx(0.101)
+    assert known.allowance(80) == pytest.approx(0.101 + 0.22)
+    every_subset = np.random.default_rng(0).normal(10.1, 2.2, (2000, 100))
+    means = [values[:80].mean() - values.mean() for values in every_subset]
+    assert np.mean(np.abs(means) <= 0.22) == pytest.approx(0.954, abs=0.02)
+
+
+@pytest.mark.parametrize("value, verdict", [(9.864, "reproduced"), (9.77, "fails"), (10.43, "fails")])
+def test_the_verdict_on_a_subset(value, verdict):
+    values = np.full(80, value)
+    assert ledger.check("T4.1/Undef/HD", values, dataset="acdc").verdict == verdict

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from regthesis.datasets import acdc
-from regthesis.evaluate import STRUCTURES, dice, hausdorff, rmse, zscore
+from regthesis.evaluate import STRUCTURES, dice, hausdorff, rmse
+from regthesis.kernels import zscore
 
 
 @pytest.mark.slow

@@ -6,9 +6,10 @@ import torch
 from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
-from regthesis.evaluate import STRUCTURES, dice, evaluate, hausdorff, rmse, zscore
+from regthesis.evaluate import STRUCTURES, dice, evaluate, hausdorff, rmse
 from regthesis.evaluate.records import COLUMNS
 from regthesis.geometry import Grid
+from regthesis.kernels import zscore
 
 GRID = Grid((10, 16, 18), (3.15, 1.5, 2.0))
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regthesis.evaluate import rmse, zscore
+from regthesis.evaluate import rmse
+from regthesis.kernels import zscore
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
