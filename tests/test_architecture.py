@@ -1,0 +1,55 @@
+"""The package is a house of floors: a file imports only from its own floor and from floors below."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "regthesis"
+FLOORS = [
+    {"kernels", "errors"},
+    {"models", "geometry"},
+    {"case", "deformation"},
+    {"datasets", "methods"},
+    {"evaluate"},
+    {"book"},
+    {"cli"},
+]
+LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+BARE = set(sys.stdlib_module_names) | {"torch", "numpy", "jaxtyping", "regthesis"}  # jaxtyping has a stand-in
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of what a file imports anywhere in it, `from regthesis import x` as `regthesis.x`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_from_below(path):
+    own = room(path)
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "regthesis" and parts[1] != own:
+            assert LEVEL[parts[1]] < LEVEL[own], f"{own} stands below {parts[1]}, which it imports"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in ("kernels", "models")], ids=lambda path: path.name)
+def test_kernels_and_models_run_on_a_bare_machine(path):
+    assert {name.split(".")[0] for name in imports(path)} <= BARE
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_can_be_read_in_a_sitting(path):
+    assert len(path.read_text().splitlines()) <= 310
