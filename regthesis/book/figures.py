@@ -198,13 +198,13 @@ def fields_and_curve(fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.D
 
 
 def modes(explained: Float[Tensor, " k"], errors: Mapping[str, Sequence[float]]):
-    """Variance explained by the first modes, and the error of projections on them."""
+    """Variance that the first modes explain, and the share of motions that they do not reach, both from 0 to 1."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
     axes[0].plot(range(1, len(explained) + 1), 100 * explained, color=PALETTE["black"])
     axes[0].set(xlabel="modes", ylabel="variance explained (%)", ylim=(0, 102))
     for (name, values), colour in zip(errors.items(), (PALETTE["blue"], PALETTE["orange"]), strict=False):
-        axes[1].plot(range(len(values)), values, color=colour, label=name)
-    axes[1].set(xlabel="modes", ylabel="error (mm)", ylim=(0, None))
+        axes[1].plot(range(len(values)), 100 * np.asarray(values), color=colour, label=name)
+    axes[1].set(xlabel="modes", ylabel="share not reached (%)", ylim=(0, 102))
     axes[1].legend()
     return figure
 
