@@ -4,7 +4,6 @@ Everything here takes tensors and draws with matplotlib; nothing here computes a
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,42 +14,16 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from regthesis import kernels
+from regthesis.book.look import COLOURS, HEART, PALETTE, STYLE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Tensor
 
 __all__ = [
-    "COLOURS", "HEART", "PALETTE", "STYLE", "Table", "area", "boxes", "curves", "draw", "draw_grid", "fields_and_curve",
-    "learning_schemes", "middle", "modes", "motion", "motion_colours", "panel", "pull", "recorded", "side_by_side", "traversal",
+    "COLOURS", "HEART", "PALETTE", "STYLE", "area", "boxes", "curves", "draw", "draw_grid", "fields_and_curve",
+    "learning_schemes", "middle", "modes", "motion", "motion_colours", "panel", "pull", "side_by_side",
+    "traversal",
 ]  # fmt: skip
-
-PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
-    "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73", "yellow": "#F0E442",
-    "blue": "#0072B2", "red": "#D55E00", "purple": "#CC79A7", "black": "#000000", "grey": "#8C8C8C",
-}  # fmt: skip
-COLOURS = {
-    "identity": PALETTE["grey"],
-    "demons": PALETTE["blue"],
-    "syn": PALETTE["orange"],
-    "elastix8": PALETTE["green"],
-    "elastix16": PALETTE["sky"],
-    "truth": PALETTE["black"],
-    "supervised": PALETTE["purple"],
-    "unsupervised": PALETTE["red"],
-    "weakly supervised": PALETTE["yellow"],
-}
-"""The colour of a method, the same on every page."""
-
-HEART = {1: PALETTE["sky"], 2: PALETTE["orange"], 3: PALETTE["yellow"]}
-"""The colour of a label of ACDC: right ventricle, myocardium, left cavity."""
-
-STYLE = {
-    "figure.dpi": 144, "figure.facecolor": "white", "figure.constrained_layout.use": True,
-    "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 9,
-    "xtick.labelsize": 9, "ytick.labelsize": 9, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": False, "legend.frameon": False, "lines.linewidth": 1.6,
-}  # fmt: skip
-WIDTH = 7.2  # inches; about the 720 pixels of a page's text
 
 
 def flat(image: Tensor) -> np.ndarray:
@@ -58,7 +31,9 @@ def flat(image: Tensor) -> np.ndarray:
     return image.detach().cpu().reshape(image.shape[-2:]).numpy()
 
 
-def draw(ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Tensor | None = None, **shown) -> None:
+def draw(
+    ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Tensor | None = None, **shown
+) -> None:
     """One slice in grey, with the outlines of its labels in the colours of `HEART`."""
     ax.imshow(flat(image), **{"cmap": "gray"} | shown)
     if labels is not None:
@@ -70,10 +45,14 @@ def draw(ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Te
     ax.set_axis_off()
 
 
-def panel(images: Mapping[str, Tensor], columns: int = 4, labels: Mapping[str, Tensor] | None = None, **shown):
+def panel(
+    images: Mapping[str, Tensor], columns: int = 4, labels: Mapping[str, Tensor] | None = None, **shown
+):
     """Slices side by side under their names; a field `(1, 2, y, x)` is drawn as a deformed grid."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, rows * (WIDTH / columns + 0.25)), squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, rows * (WIDTH / columns + 0.25)), squeeze=False
+    )
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, (name, image) in zip(axes.flat, images.items(), strict=False):
@@ -104,14 +83,20 @@ def pull(moving: Float[Tensor, "1 1 1 n"], u: Float[Tensor, "1 2 1 n"]):
     warped = kernels.warp(moving.repeat(1, 1, 2, 1), u.repeat(1, 1, 2, 1))[:, :, :1]
     for height, row in ((1.5, moving), (0.0, warped)):
         edges = np.arange(row.shape[-1] + 1) - 0.5
-        ax.pcolormesh(edges, [height - 0.25, height + 0.25], flat(row), cmap="gray", edgecolors=PALETTE["grey"], lw=0.6)
+        ax.pcolormesh(
+            edges, [height - 0.25, height + 0.25], flat(row), cmap="gray", edgecolors=PALETTE["grey"], lw=0.6
+        )
     last = moving.shape[-1] - 1
     for x in range(last + 1):
         reached = min(max(x + float(u[0, 1, 0, x]), 0), last)
         reads = float(warped[..., x]) > 0
         colour = PALETTE["red"] if reads else PALETTE["grey"]
-        ax.annotate("", (reached, 1.22), (x, 0.28), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1 + reads})
-    ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.35, 1.85), yticks=(0, 1.5), yticklabels=("$M\\circ\\varphi$", "$M$"))
+        ax.annotate(
+            "", (reached, 1.22), (x, 0.28), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1 + reads}
+        )
+    ax.set(
+        xlim=(-0.6, last + 0.6), ylim=(-0.35, 1.85), yticks=(0, 1.5), yticklabels=("$M\\circ\\varphi$", "$M$")
+    )
     ax.set(xticks=range(last + 1), xlabel="x (pixels)")
     return figure
 
@@ -119,14 +104,18 @@ def pull(moving: Float[Tensor, "1 1 1 n"], u: Float[Tensor, "1 2 1 n"]):
 def curves(tables: Mapping[str, pd.DataFrame], xlabel: str, columns: int = 3):
     """One plot a table, one line a column scaled to [0, 1], a dot at its highest place; the index runs along x."""
     rows = -(-len(tables) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.5 * rows), squeeze=False, sharey=True, sharex=True)
-    looks = zip(("orange", "sky", "green", "purple", "blue", "red"), ("-", "--", "-", "--", "-.", "-"), strict=True)
-    styles = {column: (PALETTE[name], line) for column, (name, line) in zip(next(iter(tables.values())), looks)}
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, 2.5 * rows), squeeze=False, sharey=True, sharex=True
+    )
+    looks = zip(
+        ("orange", "sky", "green", "purple", "blue", "red"), ("-", "--", "-", "--", "-.", "-"), strict=True
+    )
+    styles = dict(zip(next(iter(tables.values())).columns, looks, strict=False))
     for ax, (name, table) in zip(axes.flat, tables.items(), strict=False):
         scaled = (table - table.min()) / (table.max() - table.min())
         for column, (colour, line) in styles.items():
-            ax.plot(scaled.index, scaled[column], line, color=colour, label=column)
-            ax.plot(scaled[column].idxmax(), 1, "o", color=colour, markersize=5)
+            ax.plot(scaled.index, scaled[column], line, color=PALETTE[colour], label=column)
+            ax.plot(scaled[column].idxmax(), 1, "o", color=PALETTE[colour], markersize=5)
         ax.axvline(0, color=PALETTE["grey"], linewidth=0.8, zorder=0)
         ax.set(title=name, xlabel=xlabel)
     axes[0, 0].set_ylabel("similarity, scaled")
@@ -142,20 +131,33 @@ def motion_colours(u: Float[Tensor, "1 2 y x"], longest: float) -> np.ndarray:
 
 
 def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
-    """A row a method at slice z: warped image, what is left of the difference, displacement, grid, Jacobian."""
-    titles = ("$M\\circ\\varphi$", "$F - M\\circ\\varphi$", "displacement", "grid", "Jacobian")
-    size = WIDTH / len(titles)
-    figure, axes = plt.subplots(len(deformations), 5, figsize=(WIDTH, len(deformations) * 0.9 * size + 0.3), squeeze=False)
-    longest = max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in deformations.values()) or 1.0
-    for row, (name, deformation) in zip(axes, deformations.items(), strict=True):
-        u, warped = deformation.u[:1, 1:, z], deformation.warp(case.moving)[:1, :, z]
-        draw(row[0], warped, labels=deformation.warp_labels(case.moving_mask)[:1, :, z])
-        draw(row[1], case.fixed[:1, :, z] - warped, cmap="PuOr", vmin=-2, vmax=2)
-        row[2].imshow(motion_colours(u, longest))
-        draw_grid(row[3], u, every=3, colour=COLOURS[name])
-        volume = row[4].imshow(flat(deformation.jacobian()[:1, :, z]), cmap="RdBu", vmin=0, vmax=2)
-        row[0].text(-0.08, 0.5, name, transform=row[0].transAxes, rotation=90, va="center", ha="right", fontsize=10)
-        row[2].set_axis_off(), row[4].set_axis_off()
+    """A row a method at slice z: warped image, what is left of the difference, displacement, grid, Jacobian.
+
+    The row above them is the target: the fixed image and, where it is known, the true deformation.
+    """
+    titles = ("image", "difference", "displacement", "grid", "Jacobian")
+    figure, axes = plt.subplots(len(deformations) + 1, 5, figsize=(WIDTH, 1.3 * len(deformations) + 1.6))
+    target = {} if case.truth is None else {"target": Deformation(case.truth, case.grid)}
+    longest = (
+        max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in (target | deformations).values())
+        or 1.0
+    )
+    for row, name in zip(axes, ["target", *deformations], strict=True):
+        deformation = (target | deformations).get(name)
+        image, labels = case.fixed, case.fixed_mask
+        if name != "target":
+            image, labels = deformation.warp(case.moving), deformation.warp_labels(case.moving_mask)
+        draw(row[0], image[:1, :, z], labels=labels[:1, :, z])
+        draw(row[1], (case.fixed - image)[:1, :, z], cmap="PuOr", vmin=-2, vmax=2)
+        if deformation is not None:
+            row[2].imshow(motion_colours(deformation.u[:1, 1:, z], longest))
+            draw_grid(row[3], deformation.u[:1, 1:, z], every=3, colour=COLOURS.get(name, PALETTE["black"]))
+            volume = row[4].imshow(flat(deformation.jacobian()[:1, :, z]), cmap="RdBu", vmin=0, vmax=2)
+        row[0].text(
+            -0.08, 0.5, name, transform=row[0].transAxes, rotation=90, va="center", ha="right", fontsize=10
+        )
+    for ax in axes.flat:
+        ax.set_axis_off()
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
     figure.colorbar(volume, ax=axes[:, 4], shrink=0.5, aspect=30)
@@ -184,7 +186,9 @@ def boxes(frame: pd.DataFrame, by: str, ylabel: str, figsize: tuple[float, float
     return figure
 
 
-def fields_and_curve(fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.DataFrame, xlabel: str, ylabel: str):
+def fields_and_curve(
+    fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.DataFrame, xlabel: str, ylabel: str
+):
     """Deformed grids, and beside them one line a column of a table."""
     figure, axes = plt.subplots(1, len(fields) + 1, figsize=(WIDTH, 2.6))
     for ax, (name, u) in zip(axes, fields.items(), strict=False):
@@ -227,7 +231,9 @@ def motion(tracked: Mapping[str, np.ndarray], masks: Mapping[int, float]):
     """Curves over the frames from 1 on, starting at the mask of frame 0; a dot for each frame with a mask."""
     figure, ax = plt.subplots(figsize=(WIDTH, 2.8))
     for (name, values), colour in zip(tracked.items(), ("blue", "orange", "green"), strict=False):
-        ax.plot(range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name)
+        ax.plot(
+            range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name
+        )
     ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=7, label="masks", zorder=0)
     ax.set(xlabel="frame", ylabel="area of the left cavity (cm²)", ylim=(0, None))
     ax.legend(ncols=2)
@@ -239,63 +245,41 @@ def middle(case: Case) -> int:
     return int((case.fixed_mask == 3).flatten(3).any(-1)[0, 0].nonzero().float().median())
 
 
-def recorded(records: Path) -> pd.DataFrame:
-    """The long table of a recorded run; an empty one where the run is not there."""
-    return pd.read_csv(records) if records.is_file() else pd.DataFrame()
-
-
-def _box(ax: Axes, x: float, y: float, text: str, colour: str = "white", width: float = 1.5) -> None:
-    ax.add_patch(FancyBboxPatch((x - width / 2, y - 0.3), width, 0.6, "round,pad=0.05", fc=colour, ec="black"))
-    ax.text(x, y, text, ha="center", va="center")
-
-
-def _arrow(ax: Axes, start: tuple, end: tuple, colour: str = "black", bend: float = 0.0) -> None:
-    style = {"arrowstyle": "-|>", "mutation_scale": 11, "color": colour, "lw": 1.4}
-    ax.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bend}", **style))
+# Figures 2.2 and 2.3: boxes (x, y, width, text), then the arrows that training adds (from, to, bend).
+LEFT = [
+    (0.8, 1.6, 1.5, "fixed $F$"), (0.8, 0.4, 1.5, "moving $M$"), (3.0, 1.0, 1.5, "network $f_\\omega$"),
+    (5.0, 1.0, 0.7, "$\\varphi$"),
+]  # fmt: skip
+SCHEMES = {
+    "supervised, Eq. 2.4": (
+        [(8.6, 1.0, 1.8, "$\\mathcal{D}(\\varphi, \\varphi_{GT})$"), (6.4, -0.2, 1.3, "true $\\varphi_{GT}$")],
+        [((5.4, 1.0), (7.6, 1.0), 0), ((7.1, -0.1), (7.8, 0.6), 0), ((8.6, 1.4), (3.0, 1.4), 0.22)],
+    ),
+    "unsupervised, Eq. 2.5": (
+        [(6.8, 0.8, 1.5, "warp $M\\circ\\varphi$"), (8.9, 1.6, 1.8, "$\\mathcal{D}(F, M\\circ\\varphi)$"),
+         (8.9, -0.2, 1.8, "$\\mathcal{R}(\\varphi)$")],
+        [((1.6, 1.75), (7.95, 1.75), 0), ((5.4, 0.95), (6.0, 0.85), 0), ((7.6, 0.95), (8.1, 1.25), 0),
+         ((1.6, 0.25), (6.6, 0.45), 0.18), ((5.3, 0.65), (7.95, -0.1), 0.1), ((8.9, 2.0), (3.0, 1.4), 0.22)],
+    ),
+}  # fmt: skip
 
 
 def learning_schemes():
     """Figures 2.2 and 2.3: what goes into the loss of a supervised and of an unsupervised network, training in red."""
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 4.6))
-    red, tint = PALETTE["red"], "#EAF3FA"
-    for ax, title in zip(axes, ("supervised, Eq. 2.4", "unsupervised, Eq. 2.5"), strict=True):
-        _box(ax, 0.8, 1.6, "fixed $F$")
-        _box(ax, 0.8, 0.4, "moving $M$")
-        _box(ax, 3.0, 1.0, "network $f_\\omega$", tint)
-        _box(ax, 5.0, 1.0, "$\\varphi$", width=0.7)
-        for start, end in (((1.6, 1.6), (2.2, 1.15)), ((1.6, 0.4), (2.2, 0.85)), ((3.8, 1.0), (4.6, 1.0))):
-            _arrow(ax, start, end)
+    used = [((1.6, 1.6), (2.2, 1.15), 0), ((1.6, 0.4), (2.2, 0.85), 0), ((3.8, 1.0), (4.6, 1.0), 0)]
+    for ax, (title, (right, training)) in zip(axes, SCHEMES.items(), strict=True):
+        for x, y, width, text in LEFT + right:
+            box = FancyBboxPatch(
+                (x - width / 2, y - 0.3), width, 0.6, "round,pad=0.05", fc="#EAF3FA", ec="black"
+            )
+            ax.add_patch(box)
+            ax.text(x, y, text, ha="center", va="center")
+        for arrows, colour in ((used, "black"), (training, PALETTE["red"])):
+            for start, end, bend in arrows:
+                look = {"arrowstyle": "-|>", "mutation_scale": 11, "color": colour, "lw": 1.4}
+                ax.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bend}", **look))
         ax.set(xlim=(-0.2, 10.2), ylim=(-0.9, 2.9))
         ax.set_axis_off()
         ax.text(-0.1, 2.6, title, fontweight="bold")
-    _box(axes[0], 8.6, 1.0, "$\\mathcal{D}(\\varphi, \\varphi_{GT})$", tint, 1.8)
-    _box(axes[0], 6.4, -0.2, "true $\\varphi_{GT}$", width=1.3)
-    _box(axes[1], 6.8, 0.8, "warp $M\\circ\\varphi$", width=1.5)
-    _box(axes[1], 8.9, 1.6, "$\\mathcal{D}(F, M\\circ\\varphi)$", tint, 1.8)
-    _box(axes[1], 8.9, -0.2, "$\\mathcal{R}(\\varphi)$", tint, 1.8)
-    for start, end in (((5.4, 1.0), (7.6, 1.0)), ((7.1, -0.1), (7.8, 0.6))):
-        _arrow(axes[0], start, end, red)
-    for start, end in (((1.6, 1.75), (7.95, 1.75)), ((5.4, 0.95), (6.0, 0.85)), ((7.6, 0.95), (8.1, 1.25))):
-        _arrow(axes[1], start, end, red)
-    for start, end, bend in (((1.6, 0.25), (6.6, 0.45), 0.18), ((5.3, 0.65), (7.95, -0.1), 0.1)):
-        _arrow(axes[1], start, end, red, bend)
-    for ax, start in ((axes[0], (8.6, 1.4)), (axes[1], (8.9, 2.0))):
-        _arrow(ax, start, (3.0, 1.4), red, bend=0.22)
     return figure
-
-
-class Table:
-    """A numbered table of the page: Markdown for the reader, plain text for the comparison with references."""
-
-    def __init__(self, frame: pd.DataFrame, caption: str, name: str, digits: int = 3):
-        cells = frame.map(lambda value: f"{value:.{digits}f}" if isinstance(value, float) else str(value))
-        self.frame, self.caption, self.name = cells, caption, name
-
-    def __repr__(self) -> str:
-        return self.frame.to_string()
-
-    def _repr_markdown_(self) -> str:
-        head = [self.frame.index.name or "", *map(str, self.frame.columns)]
-        rows = [head, ["---"] * len(head), *([str(i), *row] for i, row in zip(self.frame.index, self.frame.values))]
-        body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-        return f":::{{table}} {self.caption}\n:name: {self.name}\n\n{body}\n:::"

@@ -27,7 +27,9 @@ class Primer(nn.Module):
         nn.init.zeros_(self.velocity.weight)
         nn.init.zeros_(self.velocity.bias)
 
-    def forward(self, fixed: Float[Tensor, "b 1 y x"], moving: Float[Tensor, "b 1 y x"]) -> Float[Tensor, "b 2 y x"]:
+    def forward(
+        self, fixed: Float[Tensor, "b 1 y x"], moving: Float[Tensor, "b 1 y x"]
+    ) -> Float[Tensor, "b 2 y x"]:
         half = leaky_relu(self.fine(torch.cat([fixed, moving], 1)))  # (b, width, y/2, x/2)
         quarter = leaky_relu(self.coarse(half))  # (b, width, y/4, x/4)
         for layer in self.wide:
@@ -41,7 +43,7 @@ class Primer(nn.Module):
 def overlap(
     u: Float[Tensor, "b 2 y x"], moving: Int[Tensor, "b 1 y x"], fixed: Int[Tensor, "b 1 y x"]
 ) -> Float[Tensor, ""]:
-    """DICE of masks, differentiable in u: labels 1 to 3 warped linearly and scored over the whole batch, then averaged."""
+    """Mean DICE of labels 1 to 3 over a whole batch, differentiable in u: the moving masks are warped linearly."""
     a, b = (torch.cat([mask == label for label in (1, 2, 3)], 1).to(u.dtype) for mask in (moving, fixed))
     a = kernels.warp(a, u)
     return (2 * (a * b).sum((0, 2, 3)) / (a + b).sum((0, 2, 3)).clamp(min=1)).mean()

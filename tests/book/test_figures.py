@@ -73,13 +73,21 @@ def test_pull_points_to_where_a_pixel_reads_and_not_over_the_edge():
     row[..., 4], shift[:, 1] = 1, 2
     ax = figures.pull(row, shift).axes[0]
     arrows = [(text.xyann[0], text.xy[0], to_hex(text.arrow_patch.get_edgecolor())) for text in ax.texts]
-    assert [(x, float(to)) for x, to, _ in arrows] == [(0, 2.0), (1, 3.0), (2, 4.0), (3, 5.0), (4, 5.0), (5, 5.0)]
+    assert [(x, float(to)) for x, to, _ in arrows] == [
+        (0, 2.0),
+        (1, 3.0),
+        (2, 4.0),
+        (3, 5.0),
+        (4, 5.0),
+        (5, 5.0),
+    ]
     assert [x for x, _, colour in arrows if colour.upper() == figures.PALETTE["red"]] == [2]
 
 
 def test_boxes_show_every_case():
     rows = [("identity", s, c / 10) for s in ("LV", "RV") for c in range(4)]
-    frame = pd.DataFrame([*rows, *(("demons", s, v + 0.1) for _, s, v in rows)], columns=["method", "structure", "value"])
+    rows += [("demons", s, v + 0.1) for _, s, v in rows]
+    frame = pd.DataFrame(rows, columns=["method", "structure", "value"])
     ax = figures.boxes(frame, "structure", "DICE").axes[0]
     dots = [value for line in ax.lines if line.get_marker() == "." for value in line.get_ydata()]
     assert sorted(dots) == sorted(frame["value"])
@@ -88,11 +96,13 @@ def test_boxes_show_every_case():
 
 def test_side_by_side_has_a_row_a_method(folded):
     grid = Grid((3, 12, 10), (2.0, 1.0, 1.0))
-    case = Case("a", torch.rand(2, 1, 3, 12, 10), grid, {t: torch.ones(1, 1, 3, 12, 10).long() for t in (0, 1)})
+    case = Case(
+        "a", torch.rand(2, 1, 3, 12, 10), grid, {t: torch.ones(1, 1, 3, 12, 10).long() for t in (0, 1)}
+    )
     u = torch.zeros(1, 3, 3, 12, 10)
     found = {name: Deformation(u, grid) for name in ("identity", "demons")}
     axes = figures.side_by_side(case, found, z=1).axes
-    assert [ax.texts[0].get_text() for ax in axes if ax.texts] == ["identity", "demons"]
+    assert [ax.texts[0].get_text() for ax in axes if ax.texts] == ["target", "identity", "demons"]
 
 
 def test_middle_is_half_way_along_the_cavity():
@@ -106,17 +116,3 @@ def test_area_in_square_centimetres():
     labels = torch.zeros(2, 1, 8, 10).long()
     labels[1, :, :4, :5] = 3
     assert figures.area(labels, 3, (2.0, 5.0)).tolist() == [0.0, 2.0]
-
-
-def test_table_is_markdown_for_readers_and_text_for_comparison():
-    frame = pd.DataFrame({"N": [1, 2], "error": [0.25, 1.0]}, pd.Index(["a", "b"], name="case"))
-    table = figures.Table(frame, "Two errors.", "tab-errors", digits=2)
-    assert table._repr_markdown_().splitlines()[:2] == [":::{table} Two errors.", ":name: tab-errors"]
-    assert "| case | N | error |" in table._repr_markdown_() and "| b | 2 | 1.00 |" in table._repr_markdown_()
-    assert repr(table).split() == ["N", "error", "case", "a", "1", "0.25", "b", "2", "1.00"]
-
-
-def test_no_recorded_run_is_an_empty_table(tmp_path):
-    assert figures.recorded(tmp_path / "records.csv").empty
-    (tmp_path / "records.csv").write_text("case,value\na,1.0\n")
-    assert figures.recorded(tmp_path / "records.csv")["value"].tolist() == [1.0]

@@ -1,0 +1,31 @@
+"""One look for all pictures: Okabe and Ito's colours, one a method on every page, and sizes readable on a page."""
+
+__all__ = ["COLOURS", "HEART", "PALETTE", "STYLE", "WIDTH"]
+
+PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
+    "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73", "yellow": "#F0E442",
+    "blue": "#0072B2", "red": "#D55E00", "purple": "#CC79A7", "black": "#000000", "grey": "#8C8C8C",
+}  # fmt: skip
+COLOURS = {
+    "identity": PALETTE["grey"],
+    "demons": PALETTE["blue"],
+    "syn": PALETTE["orange"],
+    "elastix8": PALETTE["green"],
+    "elastix16": PALETTE["sky"],
+    "truth": PALETTE["black"],
+    "supervised": PALETTE["purple"],
+    "unsupervised": PALETTE["red"],
+    "weakly supervised": PALETTE["yellow"],
+}
+"""The colour of a method, the same on every page."""
+
+HEART = {1: PALETTE["sky"], 2: PALETTE["orange"], 3: PALETTE["yellow"]}
+"""The colour of a label of ACDC: right ventricle, myocardium, left cavity."""
+
+STYLE = {
+    "figure.dpi": 144, "figure.facecolor": "white", "figure.constrained_layout.use": True,
+    "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 9,
+    "xtick.labelsize": 9, "ytick.labelsize": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": False, "legend.frameon": False, "lines.linewidth": 1.6,
+}  # fmt: skip
+WIDTH = 7.2  # inches; about the 720 pixels of a page's text

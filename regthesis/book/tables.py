@@ -1,0 +1,29 @@
+"""Numbered tables of the chapters, and the tables that recorded runs left."""
+
+from pathlib import Path
+
+import pandas as pd
+
+__all__ = ["Table", "recorded"]
+
+
+class Table:
+    """A numbered table of the page: Markdown for the reader, plain text for the comparison with references."""
+
+    def __init__(self, frame: pd.DataFrame, caption: str, name: str, digits: int = 3):
+        cells = frame.map(lambda value: f"{value:.{digits}f}" if isinstance(value, float) else str(value))
+        self.frame, self.caption, self.name = cells, caption, name
+
+    def __repr__(self) -> str:
+        return self.frame.to_string()
+
+    def _repr_markdown_(self) -> str:
+        head = [self.frame.index.name or "", *map(str, self.frame.columns)]
+        rows = [head, ["---"] * len(head), *([str(row.Index), *row[1:]] for row in self.frame.itertuples())]
+        body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        return f":::{{table}} {self.caption}\n:name: {self.name}\n\n{body}\n:::"
+
+
+def recorded(records: Path) -> pd.DataFrame:
+    """The long table of a recorded run; an empty one where the run is not there."""
+    return pd.read_csv(records) if records.is_file() else pd.DataFrame()

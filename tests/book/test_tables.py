@@ -1,0 +1,19 @@
+"""A table says the same to readers and to the comparison with references; a recorded run may be absent."""
+
+import pandas as pd
+
+from regthesis.book import tables
+
+
+def test_table_is_markdown_for_readers_and_text_for_comparison():
+    frame = pd.DataFrame({"N": [1, 2], "error": [0.25, 1.0]}, pd.Index(["a", "b"], name="case"))
+    table = tables.Table(frame, "Two errors.", "tab-errors", digits=2)
+    assert table._repr_markdown_().splitlines()[:2] == [":::{table} Two errors.", ":name: tab-errors"]
+    assert "| case | N | error |" in table._repr_markdown_() and "| b | 2 | 1.00 |" in table._repr_markdown_()
+    assert repr(table).split() == ["N", "error", "case", "a", "1", "0.25", "b", "2", "1.00"]
+
+
+def test_no_recorded_run_is_an_empty_table(tmp_path):
+    assert tables.recorded(tmp_path / "records.csv").empty
+    (tmp_path / "records.csv").write_text("case,value\na,1.0\n")
+    assert tables.recorded(tmp_path / "records.csv")["value"].tolist() == [1.0]
