@@ -1,4 +1,5 @@
 # make book: install, make the phantom, run the chapters, build the pages. Doing it twice costs seconds.
+# make test: everything that proves the project, the pages of the book included.
 
 PYTHON ?= python3
 PROFILE ?= quick
@@ -25,7 +26,7 @@ $(INSTALLED): requirements.lock requirements-peers.lock pyproject.toml
 		|| echo "The peers (SyN, elastix) could not be installed: their rows will say so, the rest runs."
 	touch $@
 
-test: $(INSTALLED)
+test: book
 	$(BIN)/python -m pytest
 
 test-fast: $(INSTALLED)

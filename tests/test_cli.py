@@ -25,6 +25,8 @@ def disc(path, centre, shape=(40, 48), spacing=(2.0, 1.5)):
 def discs(tmp_path):
     disc(tmp_path / "moving.nii.gz", 22)
     disc(tmp_path / "fixed.nii.gz", 25)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "phantom.json").write_text("{}")
     return tmp_path
 
 
@@ -55,6 +57,7 @@ BAD = {
     "value of the wrong kind": (["run", "2", "-p", "subjects", "many"], "subjects"),
     "unwritable folder": (["run", "2", "--out", "{0}/fixed.nii.gz/below"], "fixed.nii.gz"),
     "unknown dataset": (["run", "2", "-p", "dataset", "brain"], "phantom"),
+    "phantom called patients": (["run", "2", "-p", "dataset", "acdc", "-p", "data_root", "{0}/made"], "holds phantom data"),
     "no data at data_root": (["run", "2", "-p", "data_root", "{0}/nowhere"], "nowhere"),
 }
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
+from regthesis.datasets import acdc
 from regthesis.errors import UserError
 
-__all__ = ["Page", "book_root", "find_page", "notebook_pages", "parameters_of", "profile_parameters", "typed"]
+__all__ = ["Page", "book_root", "check_origin", "find_page", "notebook_pages", "parameters_of", "profile_parameters", "typed"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,19 @@ def parameters_of(page: Page) -> dict[str, tuple[Any, str]]:
         if "parameters" in cell.metadata.get("tags", []):
             return dict(_assignments(cell.source))
     return {}
+
+
+def check_origin(parameters: dict[str, Any], page: Page) -> None:
+    """Refuse to call a phantom a patient, or a patient a phantom.
+
+    Raises UserError where `dataset` is not what lies in `data_root`.
+    """
+    if {"dataset", "data_root"} <= parameters.keys():
+        root = page.source.parent / parameters["data_root"]
+        there = acdc.origin(root)
+        if root.is_dir() and there != parameters["dataset"]:
+            wanted = parameters["dataset"]
+            raise UserError(f"dataset is {wanted}, but data_root {root} holds {there} data: give both, and alike")
 
 
 def typed(name: str, text: str, page: Page) -> Any:

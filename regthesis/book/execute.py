@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regthesis.book import provenance
-from regthesis.book.chapters import Page, profile_parameters
+from regthesis.book.chapters import Page, check_origin, profile_parameters
 from regthesis.book.resume import files_hash, inputs
 from regthesis.errors import UserError
 
@@ -38,6 +38,7 @@ def execute(
     `<page>.failed.ipynb` shows how far it came.
     """
     parameters = profile_parameters(profile, page, root) | overrides
+    check_origin(parameters, page)
     own = results / f"{page.number or page.name}.json"  # as the ledger names it
     others = [] if page.number else [path for path in results.glob("*.json") if path != own]
     now = inputs(page.source, parameters, root)

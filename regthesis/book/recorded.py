@@ -30,7 +30,7 @@ PRINTED_COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD"}
 def record(
     root: Path, out: Path, names: Sequence[str], frame: str = "full", patients: int = 0, skip: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Register `patients` ACDC patients (0: all that are not skipped) by each named method and keep the outcome.
+    """Register `patients` patients in the ACDC layout (0: all that are not skipped) by each named method and keep the outcome.
 
     A run that was stopped goes on; `skip` names patients that a method was tuned on.
 
@@ -48,7 +48,7 @@ def record(
         "command": f"regthesis study ROOT --out {out} --methods {','.join(names)} --frame {frame}"
         + f" --patients {patients}"
         + (f" --skip {','.join(skip)}" if skip else ""),
-        "dataset": "acdc",
+        "dataset": acdc.origin(root),
         "patients": ids,
         "skipped": list(skip),
         "methods": {method.name: asdict(method) for method in chosen},
@@ -57,7 +57,7 @@ def record(
         "seconds": float(rows.loc[rows["metric"] == "seconds", "value"].sum()),
     }
     write_json(out / "run.json", about)
-    judge(rows, "acdc", cases[0].grid, out)
+    judge(rows, acdc.origin(root), cases[0].grid, out)
     return rows
 
 

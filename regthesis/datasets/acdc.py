@@ -59,6 +59,11 @@ def patients(root: Path | str) -> list[str]:
     return found
 
 
+def origin(root: Path | str) -> str:
+    """`phantom` for a population that this package made, else `acdc`: what the ledger may compare with the print."""
+    return "phantom" if (Path(root) / "phantom.json").is_file() else "acdc"
+
+
 def balanced(root: Path | str, count: int, skip: tuple[str, ...] = ()) -> list[str]:
     """The first `count` patients, taken in turn from each group so that all are represented; `skip` leaves some out.
 
