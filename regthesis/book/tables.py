@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from regthesis.evaluate.records import COLUMNS
+
 __all__ = ["Table", "recorded"]
 
 
@@ -25,5 +27,5 @@ class Table:
 
 
 def recorded(records: Path) -> pd.DataFrame:
-    """The long table of a recorded run; an empty one where the run is not there."""
-    return pd.read_csv(records) if records.is_file() else pd.DataFrame()
+    """The long table of a recorded run; one without rows where the run is not there."""
+    return pd.read_csv(records) if records.is_file() else pd.DataFrame(columns=list(COLUMNS))
