@@ -57,7 +57,10 @@ BAD = {
     "value of the wrong kind": (["run", "2", "-p", "subjects", "many"], "subjects"),
     "unwritable folder": (["run", "2", "--out", "{0}/fixed.nii.gz/below"], "fixed.nii.gz"),
     "unknown dataset": (["run", "2", "-p", "dataset", "brain"], "phantom"),
-    "phantom called patients": (["run", "2", "-p", "dataset", "acdc", "-p", "data_root", "{0}/made"], "holds phantom data"),
+    "phantom called patients": (
+        ["run", "2", "-p", "dataset", "acdc", "-p", "data_root", "{0}/made"],
+        "holds phantom data",
+    ),
     "no data at data_root": (["run", "2", "-p", "data_root", "{0}/nowhere"], "nowhere"),
 }
 

@@ -30,7 +30,7 @@ PRINTED_COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD"}
 def record(
     root: Path, out: Path, names: Sequence[str], frame: str = "full", patients: int = 0, skip: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Register `patients` patients in the ACDC layout (0: all that are not skipped) by each named method and keep the outcome.
+    """Register `patients` of the ACDC layout (0: all that are not skipped) by each named method; keep the outcome.
 
     A run that was stopped goes on; `skip` names patients that a method was tuned on.
 
