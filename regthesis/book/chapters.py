@@ -12,7 +12,16 @@ import yaml
 from regthesis.datasets import acdc
 from regthesis.errors import UserError
 
-__all__ = ["Page", "book_root", "check_origin", "find_page", "notebook_pages", "parameters_of", "profile_parameters", "typed"]
+__all__ = [
+    "Page",
+    "book_root",
+    "check_origin",
+    "find_page",
+    "notebook_pages",
+    "parameters_of",
+    "profile_parameters",
+    "typed",
+]
 
 
 @dataclass(frozen=True)
