@@ -83,6 +83,7 @@ def _papermill(page: Page, parameters: dict[str, Any], out: Path, results: Path)
     partial, failed = out / f".{page.name}.running.ipynb", out / f"{page.name}.failed.ipynb"
     failed.unlink(missing_ok=True)
     os.environ["REGTHESIS_RESULTS"] = str(results.resolve())
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
     try:
         return papermill.execute_notebook(
             jupytext.read(page.source),

@@ -17,13 +17,14 @@ from regthesis.methods.base import Method, MissingPeer
 class SyN(Method):
     """Greedy symmetric diffeomorphic registration.
 
-    `radius` of the correlation window in voxels; `iterations` a level, coarse to fine; `step` is the gradient
-    step in voxels, `fluid` and `elastic` the variances (voxels^2) that smooth the update and the total field.
+    `radius` of the correlation window in mm, turned into voxels of the finest axis; `iterations` a level,
+    coarse to fine; `step` is the gradient step in voxels, `fluid` and `elastic` the variances (voxels^2) that
+    smooth the update and the total field.
     """
 
     name = "syn"
     label = "SyN"
-    radius: int = 4
+    radius: float = 6.0  # 4 voxels of the thesis's frame
     iterations: tuple[int, ...] = (40, 20, 10)
     step: float = 0.2
     fluid: float = 3.0
@@ -41,7 +42,7 @@ class SyN(Method):
                 type_of_transform="SyNOnly",
                 initial_transform="Identity",
                 syn_metric="CC",
-                syn_sampling=self.radius,
+                syn_sampling=max(1, round(self.radius / min(grid.spacing))),
                 reg_iterations=self.iterations,
                 grad_step=self.step,
                 flow_sigma=self.fluid,
