@@ -29,9 +29,7 @@ class Case:
         if len(self.images) < 2:
             raise ValueError(f"images: expected at least two frames, given {len(self.images)}")
         if tuple(self.images.shape[2:]) != self.grid.shape:
-            raise ValueError(
-                f"images: expected space {self.grid.shape}, given {tuple(self.images.shape[2:])}"
-            )
+            raise ValueError(f"images: expected space {self.grid.shape}, given {tuple(self.images.shape[2:])}")
 
     @property
     def spacing(self) -> tuple[float, ...]:

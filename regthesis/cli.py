@@ -36,9 +36,7 @@ def main():
 
 @main.command()
 @click.argument("chapter")
-@click.option(
-    "-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter."
-)
+@click.option("-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter.")
 @click.option("--profile", default="quick", help="A file of chapters/profiles.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the executed notebook.")
 @click.option("--force", is_flag=True, help="Run even if nothing has changed.")
@@ -76,8 +74,7 @@ def book(profile, force):
     root = book_root()
     out, results = root / "_build" / "executed" / profile, root / "_build" / "results" / profile
     executed = {
-        page.source: execute(page, root, profile, {}, out, results, force, report=_say)
-        for page in notebook_pages(root)
+        page.source: execute(page, root, profile, {}, out, results, force, report=_say) for page in notebook_pages(root)
     }
     click.echo(build(root, executed, root / "_build", report=_say).as_uri())
 
@@ -110,9 +107,7 @@ def check(name, root):
     from regthesis.datasets import acdc
 
     groups, cines, faults = acdc.check(root)
-    click.echo(
-        f"{root}: {sum(groups.values())} patients: " + ", ".join(f"{n} {g}" for g, n in groups.items())
-    )
+    click.echo(f"{root}: {sum(groups.values())} patients: " + ", ".join(f"{n} {g}" for g, n in groups.items()))
     click.echo(f"whole cines (_4d.nii.gz): {cines}")
     for fault in faults:
         click.echo(f"broken: {fault}")
@@ -150,13 +145,9 @@ def register(moving, fixed, out, method):
 @main.command()
 @click.argument("root", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
-@click.option(
-    "--methods", "names", default="identity,demons,elastix8,elastix16,syn", help="Names, with commas."
-)
+@click.option("--methods", "names", default="identity,demons,elastix8,elastix16,syn", help="Names, with commas.")
 @click.option("--frame", default="full", help="full (1.5 mm) or quick (3 mm).")
-@click.option(
-    "--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all."
-)
+@click.option("--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all.")
 @click.option("--skip", default="", help="Patients to leave out, such as those a method was tuned on.")
 @_plain_errors
 def study(root, out, names, frame, patients, skip):

@@ -59,9 +59,7 @@ class Deformation:
         Raises:
             UserError: the folder cannot be written.
         """
-        write_image(
-            sitk.Cast(self.grid.displacement_to_mm(self.u[frame]), sitk.sitkVectorFloat32), Path(path)
-        )
+        write_image(sitk.Cast(self.grid.displacement_to_mm(self.u[frame]), sitk.sitkVectorFloat32), Path(path))
 
     @classmethod
     def load(cls, path: Path | str) -> Deformation:

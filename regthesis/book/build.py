@@ -88,9 +88,7 @@ def _jupyter_book(stage: Path, site: Path, log: Path) -> None:
     program = Path(sys.executable).with_name("jupyter-book")
     command = [program, "build", stage, "--path-output", site]
     with log.open("w") as file:
-        done = subprocess.run(
-            [*command, "--all", "-W", "-n", "--keep-going"], stdout=file, stderr=subprocess.STDOUT
-        )
+        done = subprocess.run([*command, "--all", "-W", "-n", "--keep-going"], stdout=file, stderr=subprocess.STDOUT)
     if done.returncode:
         lines = log.read_text().splitlines()
         telling = [text for text in lines if "WARNING" in text or "ERROR" in text] or lines[-15:]

@@ -153,9 +153,7 @@ def _convert(name: str, text: str, default: Any) -> Any:
         except (TypeError, ValueError):
             value = text
     if default is not None and type(value) is not type(default):
-        raise UserError(
-            f"parameter {name} must be of type {type(default).__name__} like {default!r}, not {text!r}"
-        )
+        raise UserError(f"parameter {name} must be of type {type(default).__name__} like {default!r}, not {text!r}")
     return value
 
 

@@ -4,11 +4,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from regthesis.book import provenance
-from regthesis.book.chapters import Page, check_origin, profile_parameters
+from regthesis.book.chapters import Page, check_origin, notebook_pages, profile_parameters
 from regthesis.book.resume import files_hash, inputs
 from regthesis.errors import UserError
 
@@ -33,14 +34,15 @@ def execute(
 
     The kernel starts in the page's own folder, as it does in JupyterLab. Verdicts of the ledger go to the
     folder `results` (environment variable REGTHESIS_RESULTS); a page outside the chapters, such as the
-    scorecard, runs again when those of the chapters change. Raises UserError for bad parameters and folders,
+    scorecard, runs again when those of the pages before it change. Raises UserError for bad parameters and folders,
     ChapterError where a cell fails: the earlier notebook and verdicts then stay as they were, and
     `<page>.failed.ipynb` shows how far it came.
     """
     parameters = profile_parameters(profile, page, root) | overrides
     check_origin(parameters, page)
-    own = results / f"{page.number or page.name}.json"  # as the ledger names it
-    others = [] if page.number else [path for path in results.glob("*.json") if path != own]
+    own = _verdicts(page, results)
+    earlier = takewhile(lambda other: other != page, notebook_pages(root))
+    others = [] if page.number else [_verdicts(other, results) for other in earlier]
     now = inputs(page.source, parameters, root)
     now |= {"verdicts": files_hash([own], results), "verdicts of others": files_hash(others, results)}
     target = out / f"{page.name}.ipynb"
@@ -58,6 +60,11 @@ def execute(
     notebook.metadata["regthesis"] = {"inputs": now, "run": run}
     write_atomically(target, notebook)
     return target
+
+
+def _verdicts(page: Page, results: Path) -> Path:
+    """Where the ledger notes the verdicts of a page."""
+    return results / f"{page.number or page.name}.json"
 
 
 def executed_from(notebook: Path) -> dict[str, str]:
@@ -124,8 +131,6 @@ def _writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
-        ) from None
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"cannot write to {folder}: no permission; choose another folder with --out")

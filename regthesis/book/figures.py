@@ -31,9 +31,7 @@ def flat(image: Tensor) -> np.ndarray:
     return image.detach().cpu().reshape(image.shape[-2:]).numpy()
 
 
-def draw(
-    ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Tensor | None = None, **shown
-) -> None:
+def draw(ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Tensor | None = None, **shown) -> None:
     """One slice in grey, with the outlines of its labels in the colours of `HEART`."""
     ax.imshow(flat(image), **{"cmap": "gray"} | shown)
     if labels is not None:
@@ -45,14 +43,10 @@ def draw(
     ax.set_axis_off()
 
 
-def panel(
-    images: Mapping[str, Tensor], columns: int = 4, labels: Mapping[str, Tensor] | None = None, **shown
-):
+def panel(images: Mapping[str, Tensor], columns: int = 4, labels: Mapping[str, Tensor] | None = None, **shown):
     """Slices side by side under their names; a field `(1, 2, y, x)` is drawn as a deformed grid."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(WIDTH, rows * (WIDTH / columns + 0.25)), squeeze=False
-    )
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, rows * (WIDTH / columns + 0.25)), squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, (name, image) in zip(axes.flat, images.items(), strict=False):
@@ -83,20 +77,14 @@ def pull(moving: Float[Tensor, "1 1 1 n"], u: Float[Tensor, "1 2 1 n"]):
     warped = kernels.warp(moving.repeat(1, 1, 2, 1), u.repeat(1, 1, 2, 1))[:, :, :1]
     for height, row in ((1.5, moving), (0.0, warped)):
         edges = np.arange(row.shape[-1] + 1) - 0.5
-        ax.pcolormesh(
-            edges, [height - 0.25, height + 0.25], flat(row), cmap="gray", edgecolors=PALETTE["grey"], lw=0.6
-        )
+        ax.pcolormesh(edges, [height - 0.25, height + 0.25], flat(row), cmap="gray", edgecolors=PALETTE["grey"], lw=0.6)
     last = moving.shape[-1] - 1
     for x in range(last + 1):
         reached = min(max(x + float(u[0, 1, 0, x]), 0), last)
         reads = float(warped[..., x]) > 0
         colour = PALETTE["red"] if reads else PALETTE["grey"]
-        ax.annotate(
-            "", (reached, 1.22), (x, 0.28), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1 + reads}
-        )
-    ax.set(
-        xlim=(-0.6, last + 0.6), ylim=(-0.35, 1.85), yticks=(0, 1.5), yticklabels=("$M\\circ\\varphi$", "$M$")
-    )
+        ax.annotate("", (reached, 1.22), (x, 0.28), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1 + reads})
+    ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.35, 1.85), yticks=(0, 1.5), yticklabels=("$M\\circ\\varphi$", "$M$"))
     ax.set(xticks=range(last + 1), xlabel="x (pixels)")
     return figure
 
@@ -104,12 +92,8 @@ def pull(moving: Float[Tensor, "1 1 1 n"], u: Float[Tensor, "1 2 1 n"]):
 def curves(tables: Mapping[str, pd.DataFrame], xlabel: str, columns: int = 3):
     """One plot a table, one line a column scaled to [0, 1], a dot at its highest place; the index runs along x."""
     rows = -(-len(tables) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(WIDTH, 2.5 * rows), squeeze=False, sharey=True, sharex=True
-    )
-    looks = zip(
-        ("orange", "sky", "green", "purple", "blue", "red"), ("-", "--", "-", "--", "-.", "-"), strict=True
-    )
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.5 * rows), squeeze=False, sharey=True, sharex=True)
+    looks = zip(("orange", "sky", "green", "purple", "blue", "red"), ("-", "--", "-", "--", "-.", "-"), strict=True)
     styles = dict(zip(next(iter(tables.values())).columns, looks, strict=False))
     for ax, (name, table) in zip(axes.flat, tables.items(), strict=False):
         scaled = (table - table.min()) / (table.max() - table.min())
@@ -138,10 +122,7 @@ def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
     titles = ("image", "difference", "displacement", "grid", "Jacobian")
     figure, axes = plt.subplots(len(deformations) + 1, 5, figsize=(WIDTH, 1.3 * len(deformations) + 1.6))
     target = {} if case.truth is None else {"target": Deformation(case.truth, case.grid)}
-    longest = (
-        max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in (target | deformations).values())
-        or 1.0
-    )
+    longest = max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in (target | deformations).values()) or 1.0
     for row, name in zip(axes, ["target", *deformations], strict=True):
         deformation = (target | deformations).get(name)
         image, labels = case.fixed, case.fixed_mask
@@ -153,9 +134,7 @@ def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
             row[2].imshow(motion_colours(deformation.u[:1, 1:, z], longest))
             draw_grid(row[3], deformation.u[:1, 1:, z], every=3, colour=COLOURS.get(name, PALETTE["black"]))
             volume = row[4].imshow(flat(deformation.jacobian()[:1, :, z]), cmap="RdBu", vmin=0, vmax=2)
-        row[0].text(
-            -0.08, 0.5, name, transform=row[0].transAxes, rotation=90, va="center", ha="right", fontsize=10
-        )
+        row[0].text(-0.08, 0.5, name, transform=row[0].transAxes, rotation=90, va="center", ha="right", fontsize=10)
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, title in zip(axes[0], titles, strict=True):
@@ -186,9 +165,7 @@ def boxes(frame: pd.DataFrame, by: str, ylabel: str, figsize: tuple[float, float
     return figure
 
 
-def fields_and_curve(
-    fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.DataFrame, xlabel: str, ylabel: str
-):
+def fields_and_curve(fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.DataFrame, xlabel: str, ylabel: str):
     """Deformed grids, and beside them one line a column of a table."""
     figure, axes = plt.subplots(1, len(fields) + 1, figsize=(WIDTH, 2.6))
     for ax, (name, u) in zip(axes, fields.items(), strict=False):
@@ -231,9 +208,7 @@ def motion(tracked: Mapping[str, np.ndarray], masks: Mapping[int, float]):
     """Curves over the frames from 1 on, starting at the mask of frame 0; a dot for each frame with a mask."""
     figure, ax = plt.subplots(figsize=(WIDTH, 2.8))
     for (name, values), colour in zip(tracked.items(), ("blue", "orange", "green"), strict=False):
-        ax.plot(
-            range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name
-        )
+        ax.plot(range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name)
     ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=7, label="masks", zorder=0)
     ax.set(xlabel="frame", ylabel="area of the left cavity (cm²)", ylim=(0, None))
     ax.legend(ncols=2)
@@ -270,9 +245,7 @@ def learning_schemes():
     used = [((1.6, 1.6), (2.2, 1.15), 0), ((1.6, 0.4), (2.2, 0.85), 0), ((3.8, 1.0), (4.6, 1.0), 0)]
     for ax, (title, (right, training)) in zip(axes, SCHEMES.items(), strict=True):
         for x, y, width, text in LEFT + right:
-            box = FancyBboxPatch(
-                (x - width / 2, y - 0.3), width, 0.6, "round,pad=0.05", fc="#EAF3FA", ec="black"
-            )
+            box = FancyBboxPatch((x - width / 2, y - 0.3), width, 0.6, "round,pad=0.05", fc="#EAF3FA", ec="black")
             ax.add_patch(box)
             ax.text(x, y, text, ha="center", va="center")
         for arrows, colour in ((used, "black"), (training, PALETTE["red"])):

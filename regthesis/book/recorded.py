@@ -1,8 +1,8 @@
 """Recorded runs: a study at full size, kept as rows, configuration and verdicts under `data/recorded/<id>/`.
 
-    records.csv     every score of every registration, the long table of `evaluate`
-    run.json        what produced it: command, commit, data, device, threads, methods with their parameters
-    results.json    the ledger's verdicts, which the scorecard shows as "recorded"
+records.csv     every score of every registration, the long table of `evaluate`
+run.json        what produced it: command, commit, data, device, threads, methods with their parameters
+results.json    the ledger's verdicts, which the scorecard shows as "recorded"
 """
 
 from __future__ import annotations

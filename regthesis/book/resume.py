@@ -18,12 +18,8 @@ def inputs(source: Path, parameters: dict[str, Any], root: Path) -> dict[str, st
     The package counts together with the data it ships (printed numbers, weights, recorded runs).
     """
     code = (root / "regthesis").rglob("*.py")
-    shipped = [
-        path for part in ("thesis", "weights", "recorded") for path in (root / "data" / part).rglob("*")
-    ]
-    folders = [
-        source.parent / value for name, value in parameters.items() if name.endswith("_root") and value
-    ]
+    shipped = [path for part in ("thesis", "weights", "recorded") for path in (root / "data" / part).rglob("*")]
+    folders = [source.parent / value for name, value in parameters.items() if name.endswith("_root") and value]
     return {
         "notebook": _digest([source.read_bytes()]),
         "parameters": _digest([json.dumps(parameters, sort_keys=True, default=str).encode()]),
@@ -36,9 +32,7 @@ def inputs(source: Path, parameters: dict[str, Any], root: Path) -> dict[str, st
 def files_hash(paths: Iterable[Path], root: Path) -> str:
     """Hash of names and contents, whatever the order of the paths."""
     files = sorted(path for path in paths if path.is_file())
-    return _digest(
-        part for path in files for part in (str(path.relative_to(root)).encode(), path.read_bytes())
-    )
+    return _digest(part for path in files for part in (str(path.relative_to(root)).encode(), path.read_bytes()))
 
 
 def data_hash(folder: Path, times: bool = False) -> str:
@@ -51,9 +45,7 @@ def data_hash(folder: Path, times: bool = False) -> str:
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file():
             stat = path.stat()
-            parts.append(
-                f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns if times else ''}".encode()
-            )
+            parts.append(f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns if times else ''}".encode())
             with path.open("rb") as file:
                 file.seek(max(0, stat.st_size - TAIL))
                 parts.append(file.read())

@@ -53,9 +53,7 @@ def patients(root: Path | str) -> list[str]:
     root = Path(root)
     found = sorted(path.parent.name for path in root.glob("*/Info.cfg"))
     if not found:
-        raise UserError(
-            f"{root}: no patient folder with an Info.cfg; point data_root at ACDC's training folder"
-        )
+        raise UserError(f"{root}: no patient folder with an Info.cfg; point data_root at ACDC's training folder")
     return found
 
 
@@ -175,13 +173,9 @@ def _read_mask(folder: Path, number: int, image: sitk.Image) -> sitk.Image:
 
 def _same_grid(image: sitk.Image, other: sitk.Image, where: Path) -> None:
     if image.GetSize() != other.GetSize():
-        raise UserError(
-            f"{where}: size {image.GetSize()} is not the ED frame's {other.GetSize()}; export again"
-        )
+        raise UserError(f"{where}: size {image.GetSize()} is not the ED frame's {other.GetSize()}; export again")
     if not np.allclose(image.GetSpacing(), other.GetSpacing(), rtol=1e-3):
-        raise UserError(
-            f"{where}: spacing {image.GetSpacing()} is not the ED frame's {other.GetSpacing()} mm"
-        )
+        raise UserError(f"{where}: spacing {image.GetSpacing()} is not the ED frame's {other.GetSpacing()} mm")
 
 
 def _read_truth(path: Path, grid: Grid) -> torch.Tensor | None:

@@ -74,9 +74,7 @@ def cases(table: Path | str) -> Iterator[Case]:
 
 def _onto(target: sitk.Image, path: Path | str, labels: bool = False) -> torch.Tensor:
     image = read_image(Path(path), rank=target.GetDimension())
-    kind, interpolator = (
-        (sitk.sitkInt32, sitk.sitkNearestNeighbor) if labels else (sitk.sitkFloat32, sitk.sitkLinear)
-    )
+    kind, interpolator = (sitk.sitkInt32, sitk.sitkNearestNeighbor) if labels else (sitk.sitkFloat32, sitk.sitkLinear)
     image = sitk.Resample(sitk.Cast(image, kind), target, sitk.Transform(), interpolator, 0.0, kind)
     array = torch.from_numpy(sitk.GetArrayFromImage(image))
     return array.long() if labels else array

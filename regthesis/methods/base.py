@@ -19,9 +19,7 @@ class MissingPeer(UserError):
     """A heavy baseline is not installed; its rows say so and the rest runs."""
 
     def __init__(self, package: str):
-        super().__init__(
-            f"{package} is not installed; add the baselines with `pip install 'regthesis[peers]'`"
-        )
+        super().__init__(f"{package} is not installed; add the baselines with `pip install 'regthesis[peers]'`")
 
 
 class Method(ABC):
@@ -49,7 +47,5 @@ class Method(ABC):
         )
 
     @abstractmethod
-    def pair(
-        self, moving: Float[Tensor, "1 1 *space"], fixed: Float[Tensor, "1 1 *space"], grid: Grid
-    ) -> Deformation:
+    def pair(self, moving: Float[Tensor, "1 1 *space"], fixed: Float[Tensor, "1 1 *space"], grid: Grid) -> Deformation:
         """Register one pair."""

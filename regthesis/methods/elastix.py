@@ -46,9 +46,7 @@ class Elastix(Method):
         images = [_to_itk(itk, image, grid) for image in (fixed, moving)]
         _, found = itk.elastix_registration_method(*images, parameter_object=parameters, log_to_console=False)
         with TemporaryDirectory() as folder:  # transformix writes the field to disk whether asked or not
-            field = itk.transformix_deformation_field(
-                images[1], found, output_directory=folder, log_to_console=False
-            )
+            field = itk.transformix_deformation_field(images[1], found, output_directory=folder, log_to_console=False)
         vectors = sitk.GetImageFromArray(itk.array_from_image(field).astype(np.float64), isVector=True)
         return Deformation(grid.displacement_from_mm(vectors)[None], grid)
 

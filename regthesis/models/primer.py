@@ -27,9 +27,7 @@ class Primer(nn.Module):
         nn.init.zeros_(self.velocity.weight)
         nn.init.zeros_(self.velocity.bias)
 
-    def forward(
-        self, fixed: Float[Tensor, "b 1 y x"], moving: Float[Tensor, "b 1 y x"]
-    ) -> Float[Tensor, "b 2 y x"]:
+    def forward(self, fixed: Float[Tensor, "b 1 y x"], moving: Float[Tensor, "b 1 y x"]) -> Float[Tensor, "b 2 y x"]:
         half = leaky_relu(self.fine(torch.cat([fixed, moving], 1)))  # (b, width, y/2, x/2)
         quarter = leaky_relu(self.coarse(half))  # (b, width, y/4, x/4)
         for layer in self.wide:

@@ -20,17 +20,13 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYPhfDwAChwG
 def figure_cell():
     figure = {"figure": {"name": "fig-dot", "caption": "A dot."}, "image": {"alt": "One dot."}}
     metadata = {"mystnb": figure, "papermill": {"duration": 1.25}}
-    return new_code_cell(
-        "dot()", metadata=metadata, outputs=[new_output("display_data", {"image/png": PIXEL})]
-    )
+    return new_code_cell("dot()", metadata=metadata, outputs=[new_output("display_data", {"image/png": PIXEL})])
 
 
 def table_cell():
     text = ":::{table} Numbers.\n:name: tab-numbers\n\n| a |\n|---|\n| 1 |\n:::"
     output = new_output("display_data", {"text/markdown": text, "text/plain": "<Markdown>"})
-    return new_code_cell(
-        "table()", metadata={"tags": ["provenance"], "papermill": {"duration": 0.5}}, outputs=[output]
-    )
+    return new_code_cell("table()", metadata={"tags": ["provenance"], "papermill": {"duration": 0.5}}, outputs=[output])
 
 
 @pytest.fixture

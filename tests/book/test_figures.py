@@ -96,9 +96,7 @@ def test_boxes_show_every_case():
 
 def test_side_by_side_has_a_row_a_method(folded):
     grid = Grid((3, 12, 10), (2.0, 1.0, 1.0))
-    case = Case(
-        "a", torch.rand(2, 1, 3, 12, 10), grid, {t: torch.ones(1, 1, 3, 12, 10).long() for t in (0, 1)}
-    )
+    case = Case("a", torch.rand(2, 1, 3, 12, 10), grid, {t: torch.ones(1, 1, 3, 12, 10).long() for t in (0, 1)})
     u = torch.zeros(1, 3, 3, 12, 10)
     found = {name: Deformation(u, grid) for name in ("identity", "demons")}
     axes = figures.side_by_side(case, found, z=1).axes

@@ -50,9 +50,7 @@ def opened(browser, page):
     )
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     browser.asked_for = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
     ]
     browser.complaints = [log["message"] for log in browser.get_log("browser") if log["level"] == "SEVERE"]
     return browser

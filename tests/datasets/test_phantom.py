@@ -106,9 +106,7 @@ def dice(a, b) -> float:
 def test_truth_points_to_the_same_tissue():
     subject = population.draw(0, 1, "quick")
     mask, u = write.truth(subject, subject.es)
-    points = np.stack(
-        [subject.scan.points(z, subject.scan.size[:2], [0.0])[:, 0] for z in range(len(mask))], 1
-    )
+    points = np.stack([subject.scan.points(z, subject.scan.size[:2], [0.0])[:, 0] for z in range(len(mask))], 1)
     at_ed = subject.pose.to_heart(points.astype(np.float64) + np.moveaxis(u, -1, 0))
     assert (labels(subject.heart, at_ed.reshape(3, -1)) == mask.ravel()).mean() > 0.9999
 

@@ -24,9 +24,7 @@ def determinant(heart, a: float, points: np.ndarray, h: float = 1e-4) -> np.ndar
     for axis in range(3):
         step = np.zeros((3, 1))
         step[axis] = h
-        columns.append(
-            (pull_back(heart, a, points + step)[0] - pull_back(heart, a, points - step)[0]) / (2 * h)
-        )
+        columns.append((pull_back(heart, a, points + step)[0] - pull_back(heart, a, points - step)[0]) / (2 * h))
     return np.linalg.det(np.stack(columns, 1).T)
 
 
@@ -62,10 +60,7 @@ def test_pose_is_inverted_exactly_and_keeps_volume(subject):
     pose = subject.pose
     np.testing.assert_allclose(pose.to_scanner(pose.to_heart(points)), points, atol=1e-9)
     h = 1e-4
-    columns = [
-        (pose.to_heart(points + h * e) - pose.to_heart(points - h * e)) / (2 * h)
-        for e in np.eye(3)[..., None]
-    ]
+    columns = [(pose.to_heart(points + h * e) - pose.to_heart(points - h * e)) / (2 * h) for e in np.eye(3)[..., None]]
     np.testing.assert_allclose(np.abs(np.linalg.det(np.stack(columns, 1).T)), 1.0, atol=1e-6)
 
 
@@ -111,8 +106,6 @@ def test_volumes_are_those_asked_for():
 
 def test_surfaces_are_nested():
     for subject in SUBJECTS:
-        angle, w = np.meshgrid(
-            np.linspace(-np.pi, np.pi, 50), np.linspace(-0.95 * subject.heart.length, 0, 40)
-        )
+        angle, w = np.meshgrid(np.linspace(-np.pi, np.pi, 50), np.linspace(-0.95 * subject.heart.length, 0, 40))
         at = ventricles(subject.heart, np.cos(angle), np.sin(angle), w)
         assert (at.endo < at.epi).all() and (at.epi <= at.rv).all() and (at.rv <= at.outer).all()

@@ -16,10 +16,11 @@ from regthesis.methods.demons import Demons, coarsen
 PEERS = {"syn": "ants", "elastix8": "itk", "elastix16": "itk"}
 QUICK = {
     "demons": {"levels": (6.0, 3.0), "iterations": (30, 20)},
-    "syn": {"iterations": (40, 20)},
+    "syn": {"iterations": (40, 20), "radius": 10.0},
     "elastix8": {"iterations": 100, "resolutions": 3},
     "elastix16": {"iterations": 100, "resolutions": 3},
 }
+LEFT = {"syn": (0.75, 0.85)}  # share of error and of mismatch that may be left: SyN moves little on fine texture
 
 
 def moving_blobs(shape=(16, 36, 40), spacing=(4.0, 2.5, 2.5), size=1.6) -> Case:
@@ -50,8 +51,9 @@ def test_recovers_a_known_motion(name, case):
     found = tried(name).register(case)
     before = endpoint_error(torch.zeros_like(case.truth), case.truth, case.spacing)
     after = endpoint_error(found.u, case.truth, case.spacing)
-    assert after < 0.75 * before
-    assert (found.warp(case.moving) - case.fixed).square().mean() < 0.8 * (case.moving - case.fixed).square().mean()
+    error, mismatch = LEFT.get(name, (0.5, 0.2))
+    assert after < error * before
+    assert kernels.ssd(case.fixed, found.warp(case.moving)) < mismatch * kernels.ssd(case.fixed, case.moving)
     assert found.u.shape == case.truth.shape and found.seconds > 0
 
 

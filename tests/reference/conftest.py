@@ -97,9 +97,7 @@ class Reference(IPyNbFile):
         references = self.nb.cells
         for number in range(max(len(references), len(self._executed() or []))):
             cell = references[number] if number < len(references) else nbformat.v4.new_code_cell()
-            yield ReferenceCell.from_parent(
-                self, name=f"cell {number}", cell_num=number, cell=cell, options={}
-            )
+            yield ReferenceCell.from_parent(self, name=f"cell {number}", cell_num=number, cell=cell, options={})
 
     def executed_cell(self, number):
         cells = self._executed()

@@ -46,9 +46,7 @@ def make(out: Path, subjects: int = 100, seed: int = 0, size: str = "quick", pro
     _manifest(out, {"seed": seed, "size": size, "version": version(), **ranges})
     with ProcessPoolExecutor(min(os.cpu_count() or 1, subjects)) as pool:
         jobs = [pool.submit(patient, out, seed, index, size) for index in range(subjects)]
-        for job in tqdm(
-            as_completed(jobs), total=subjects, desc="phantom", unit="patient", disable=not progress
-        ):
+        for job in tqdm(as_completed(jobs), total=subjects, desc="phantom", unit="patient", disable=not progress):
             job.result()
 
 
@@ -57,9 +55,7 @@ def _manifest(out: Path, parameters: dict) -> None:
     text = json.dumps(parameters, indent=1) + "\n"
     if path.exists():
         if path.read_text() != text:
-            raise UserError(
-                f"{out} holds a phantom made with other parameters (phantom.json): choose another folder"
-            )
+            raise UserError(f"{out} holds a phantom made with other parameters (phantom.json): choose another folder")
         return
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"{out} is not empty and not a phantom: choose another folder")

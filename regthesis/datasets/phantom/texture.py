@@ -35,9 +35,7 @@ def block(rng: np.random.Generator) -> Texture:
     return Texture(noise(blur(STEP) + 3.0 * blur(tuple(2.5 * s for s in STEP))), noise(blur(SMOOTH)))
 
 
-def sample(
-    noise: np.ndarray, points: np.ndarray, voxel: tuple[float, float, float], shift: float = 0.0
-) -> np.ndarray:
+def sample(noise: np.ndarray, points: np.ndarray, voxel: tuple[float, float, float], shift: float = 0.0) -> np.ndarray:
     """One block at (3, n) points in mm, with voxels of this size in mm.
 
     Nearest neighbour: grains span several voxels, and an image's pixels and slices average over more.
@@ -49,15 +47,11 @@ def sample(
     return noise.ravel().take(index)
 
 
-def grains(
-    texture: Texture, points: np.ndarray, size: tuple[float, float, float], shift: float = 0.0
-) -> np.ndarray:
+def grains(texture: Texture, points: np.ndarray, size: tuple[float, float, float], shift: float = 0.0) -> np.ndarray:
     """Noise of about this grain size in mm along each axis."""
     return sample(texture.fine, points, tuple(s / n for s, n in zip(size, STEP, strict=True)), shift)
 
 
-def patches(
-    texture: Texture, points: np.ndarray, size: tuple[float, float, float], shift: float = 0.0
-) -> np.ndarray:
+def patches(texture: Texture, points: np.ndarray, size: tuple[float, float, float], shift: float = 0.0) -> np.ndarray:
     """Noise without grain; patches of about this size in mm along each axis."""
     return sample(texture.smooth, points, tuple(s / n for s, n in zip(size, SMOOTH, strict=True)), shift)
