@@ -55,7 +55,7 @@ def _manifest(out: Path, parameters: dict) -> None:
     text = json.dumps(parameters, indent=1) + "\n"
     if path.exists():
         if path.read_text() != text:
-            raise UserError(f"{out} holds a phantom made with other parameters (phantom.json): choose another folder")
+            raise UserError(f"{out} holds a phantom of other parameters or of an older version: delete it (make clean)")
         return
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"{out} is not empty and not a phantom: choose another folder")
