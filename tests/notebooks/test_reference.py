@@ -87,3 +87,10 @@ def test_a_number_agrees_with_itself_and_not_with_a_tenth_more(value, digits):
 @given(st.integers(), st.integers())
 def test_whole_numbers_are_exact(a, b):
     assert (reference.within_tolerance(f"n {a}", f"n {b}") == f"n {b}") == (a == b)
+
+
+def test_a_print_handed_out_in_pieces_is_the_same_print(compare):
+    pieces = [new_output("stream", name="stdout", text=text) for text in ("DICE 0.712\n", "n 20\n")]
+    split = new_code_cell("print(dice)", metadata={"tags": ["nbval-check-output"]}, outputs=pieces)
+    whole = reference.checked_cells(new_notebook(cells=[cell("DICE 0.712\nn 20\n")]))
+    compare(whole, [split]).assert_outcomes(passed=1)
