@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import SimpleITK as sitk
 import torch
 
 from regthesis.errors import UserError
+from regthesis.files import whole
 from regthesis.kernels.shapes import Float, Tensor
 
 
@@ -121,12 +121,5 @@ def write_image(image: sitk.Image, path: Path) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
-    sibling = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as sibling:
         sitk.WriteImage(image, str(sibling), useCompression=True)
-        os.replace(sibling, path)
-    except (OSError, RuntimeError) as error:
-        if sibling.is_file():
-            sibling.unlink()
-        raise UserError(f"{path}: cannot be written ({error.__class__.__name__}); choose another folder") from None

@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "regthesis"
 FLOORS = [
     {"kernels", "errors"},
-    {"models", "geometry"},
+    {"models", "files"},
+    {"geometry"},
     {"case", "deformation"},
     {"datasets", "methods"},
     {"evaluate"},

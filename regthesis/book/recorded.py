@@ -8,7 +8,6 @@ results.json    the ledger's verdicts, which the scorecard shows as "recorded"
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -22,6 +21,7 @@ from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.study import study
 from regthesis.evaluate.table import case_means
+from regthesis.files import whole
 
 PRINTED_ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN"}  # Table 4.1
 PRINTED_COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD"}
@@ -56,7 +56,8 @@ def record(
         "versions": {name: version(name) for name in ("torch", "numpy", "SimpleITK")},
         "seconds": float(rows.loc[rows["metric"] == "seconds", "value"].sum()),
     }
-    write_json(out / "run.json", about)
+    with whole(out / "run.json") as sibling:
+        sibling.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     judge(rows, acdc.origin(root), cases[0].grid, out)
     return rows
 
@@ -78,14 +79,3 @@ def judge(rows: pd.DataFrame, dataset: str, frame, results: Path | None = None) 
         if name in means.index.get_level_values("method")
         for metric, printed in PRINTED_COLUMNS.items()
     ]
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a small file whole or not at all."""
-    sibling = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sibling.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-        os.replace(sibling, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another folder") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from regthesis.case import Case
-from regthesis.errors import UserError
 from regthesis.evaluate.records import COLUMNS, evaluate
+from regthesis.files import whole
 from regthesis.methods import Method, MissingPeer
 
 
@@ -40,18 +39,9 @@ def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = N
             continue
         frame = rows if frame.empty else pd.concat([frame, rows], ignore_index=True)
         if out is not None:
-            _write(frame, out)
+            with whole(out) as sibling:
+                frame.to_csv(sibling, index=False)
     wanted = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
     frame = frame[wanted].reset_index(drop=True)
     frame.attrs["missing"] = missing
     return frame
-
-
-def _write(frame: pd.DataFrame, out: Path) -> None:
-    sibling = out.with_name(f".{os.getpid()}.{out.name}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(sibling, index=False)
-        os.replace(sibling, out)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
