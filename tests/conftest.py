@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("regthesis", "beartype.beartype")
+PACKAGE = Path(__file__).parents[1] / "regthesis"
+COMPILED = {PACKAGE / "kernels/compiled", PACKAGE / "kernels/triton"}  # their compilers want the bare functions
+install_import_hook(
+    [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py" and path.parent not in COMPILED
+    ],
+    "beartype.beartype",
+)
 
 
 @pytest.fixture(scope="session")

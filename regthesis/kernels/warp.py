@@ -6,7 +6,9 @@ import torch
 from torch.nn.functional import interpolate
 
 from regthesis.kernels.checks import check_dtype, check_field, check_image, check_rank, check_space
-from regthesis.kernels.grid import normalise, sample
+from regthesis.kernels.ops import HALF, serves
+from regthesis.kernels.ops import warp as fused
+from regthesis.kernels.plain import warp as plain
 from regthesis.kernels.shapes import Float, Int, Tensor
 
 
@@ -17,16 +19,20 @@ def warp(
 
     `u` is in voxels, component i along spatial axis i; `mode` is "linear" or "nearest".
     Outside the grid the border value continues. A batch of one, of images or of fields, serves the whole other batch.
+    An image in half precision is moved by a float32 field, computed in float32, and keeps its dtype.
 
     Raises ValueError for an unknown mode and for shapes, dtypes or devices that do not belong together.
     """
     check_image("image", image)
     check_field("u", u)
     check_space("u", u, "image", image)
-    check_dtype("u", u, "image", image)
+    if not (image.dtype in HALF and u.dtype == torch.float32):
+        check_dtype("u", u, "image", image)
     if mode not in ("linear", "nearest"):
         raise ValueError(f'mode: expected "linear" or "nearest", got {mode!r}')
-    return sample(image, normalise(u), "bilinear" if mode == "linear" else "nearest")
+    if mode == "nearest":
+        return plain.warp(image, u, "nearest")
+    return fused.warp(image, u) if serves(image, u) else plain.warp(image, u)
 
 
 def warp_labels(labels: Int[Tensor, "#b c *space"], u: Float[Tensor, "#b d *space"]) -> Int[Tensor, "_b c *space"]:
@@ -42,15 +48,7 @@ def warp_labels(labels: Int[Tensor, "#b c *space"], u: Float[Tensor, "#b d *spac
     check_space("u", u, "labels", labels)
     if labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"labels: expected an integer tensor, got {labels.dtype}; images go to warp")
-    displacement = normalise(u)
-    best, winner = None, None
-    for label in labels.unique():  # one at a time: memory does not grow with the number of labels
-        share = sample((labels == label).to(u.dtype), displacement)
-        if best is None:
-            best, winner = share, label.expand(share.shape)
-        winner = torch.where(share > best, label, winner)
-        best = torch.maximum(share, best)
-    return winner.contiguous()
+    return fused.warp_labels(labels, u) if serves(u) else plain.warp_labels(labels, u)
 
 
 def compose(u: Float[Tensor, "#b d *space"], w: Float[Tensor, "#b d *space"]) -> Float[Tensor, "_b d *space"]:

@@ -1,0 +1,113 @@
+"""A row of samples: where its voxels look, what they find there, and both ways back.
+
+Images and fields are (channel, z, y, x); one in the plane is a volume of a single slice whose field has two
+components. A row is one line along x, number z ny + y of its volume, and a channel of an image is read flat.
+The lower corner of each sample and the fractions beyond it are found for a whole row at once, in vector
+instructions; only the reading and writing of the corners goes voxel by voxel.
+"""
+
+import numpy as np
+
+from regthesis.kernels.compiled.threads import compiled
+
+Offset = np.uintp  # unsigned, for which Numba leaves out the wrap-around of negative indices
+
+
+@compiled
+def room(u):
+    """Space for `locate` on the rows of a field u (d, z, y, x)."""
+    nx = u.shape[-1]
+    return np.empty(nx, np.int32), np.empty((3, nx), u.dtype), np.empty((3, nx), u.dtype)
+
+
+@compiled
+def strides(shape):
+    """Offsets to the next slice, row and voxel; 0 along an axis of one voxel, which has no next."""
+    nz, ny, nx = shape
+    return Offset(ny * nx if nz > 1 else 0), Offset(nx if ny > 1 else 0), Offset(1 if nx > 1 else 0)
+
+
+@compiled
+def _locate_along(u, first, step, n, stride, corner, beyond, inside):
+    real = u.dtype.type
+    zero, one, last, lowest = real(0), real(1), real(n - 1), np.int32(max(n - 2, 0))
+    for x in range(len(u)):
+        position = real(first + step * x) + u[x]
+        inside[x] = one if position > zero and position < last else zero
+        position = position if position > zero else zero  # NaN ends here as well
+        position = position if position < last else last
+        lower = min(np.int32(position), lowest)
+        beyond[x] = position - real(lower)
+        corner[x] += lower * np.int32(stride)
+
+
+@compiled
+def locate(u, z, y, corner, beyond, inside):
+    """Samples of row (z, y) of a field u (d, z, y, x): flat offset of the lower `corner` (x), fractions `beyond` it
+    and whether they are `inside` the grid, 1 or 0, both (3, x). A clamped coordinate does not move with u.
+    """
+    d, nz, ny, nx = u.shape
+    corner[:] = 0
+    if d == 3:
+        _locate_along(u[0, z, y], z, 0, nz, ny * nx, corner, beyond[0], inside[0])
+    else:
+        beyond[0] = 0
+        inside[0] = 0
+    _locate_along(u[d - 2, z, y], y, 0, ny, nx, corner, beyond[1], inside[1])
+    _locate_along(u[d - 1, z, y], 0, 1, nx, 1, corner, beyond[2], inside[2])
+
+
+@compiled
+def add_samples(out, image, corner, beyond, steps):
+    """Add to the row `out` (x) what linear interpolation of the flat `image` finds."""
+    sz, sy, sx = steps
+    for x in range(len(out)):
+        k = Offset(x)
+        i, fz, fy, fx = Offset(corner[k]), beyond[0, k], beyond[1, k], beyond[2, k]
+        j = i + sz
+        a = image[i] + fx * (image[i + sx] - image[i])
+        b = image[i + sy] + fx * (image[i + sy + sx] - image[i + sy])
+        near = a + fy * (b - a)
+        a = image[j] + fx * (image[j + sx] - image[j])
+        b = image[j + sy] + fx * (image[j + sy + sx] - image[j + sy])
+        far = a + fy * (b - a)
+        out[k] += near + fz * (far - near)
+
+
+@compiled
+def add_slopes(out, grad, image, corner, beyond, inside, steps):
+    """Add to the rows `out` (3, x) the gradient by the field: `grad` (x) times the slopes of the flat `image`."""
+    sz, sy, sx = steps
+    for x in range(len(grad)):
+        k = Offset(x)
+        i, fz, fy, fx = Offset(corner[k]), beyond[0, k], beyond[1, k], beyond[2, k]
+        j = i + sz
+        near_x, far_x = image[i + sx] - image[i], image[i + sy + sx] - image[i + sy]
+        near, far = image[i] + fx * near_x, image[i + sy] + fx * far_x
+        here, y_here, x_here = near + fy * (far - near), far - near, near_x + fy * (far_x - near_x)
+        near_x, far_x = image[j + sx] - image[j], image[j + sy + sx] - image[j + sy]
+        near, far = image[j] + fx * near_x, image[j + sy] + fx * far_x
+        there, y_there, x_there = near + fy * (far - near), far - near, near_x + fy * (far_x - near_x)
+        out[0, k] += inside[0, k] * grad[k] * (there - here)
+        out[1, k] += inside[1, k] * grad[k] * (y_here + fz * (y_there - y_here))
+        out[2, k] += inside[2, k] * grad[k] * (x_here + fz * (x_there - x_here))
+
+
+@compiled
+def scatter(out, grad, corner, beyond, steps, first, last):
+    """Transpose of `add_samples`: add the row `grad` (x) to the corners of its samples in the flat `out`.
+
+    Only offsets in [first, last) are written: whoever owns those voxels calls, so that no two threads meet.
+    """
+    sz, sy, sx = steps
+    one = grad.dtype.type(1)
+    for x in range(len(grad)):
+        k = Offset(x)
+        i, fz, fy, fx = Offset(corner[k]), beyond[0, k], beyond[1, k], beyond[2, k]
+        there, gx = fz * grad[k], one - fx
+        here = grad[k] - there
+        lines = (here - fy * here, i), (fy * here, i + sy), (there - fy * there, i + sz), (fy * there, i + sz + sy)
+        for g, at in lines:
+            if first <= at < last:
+                out[at] += gx * g
+                out[at + sx] += fx * g

@@ -1,0 +1,28 @@
+"""Operators of scaling and squaring."""
+
+from torch import Tensor
+
+from regthesis.kernels.ops import operator
+
+
+@operator
+def exp(v: Tensor, steps: int, keep: bool) -> tuple[Tensor, Tensor]:
+    return v.new_empty(v.shape), v.new_empty(steps if keep else 0, *v.shape)
+
+
+@operator
+def exp_backward(grad: Tensor, v: Tensor, stages: Tensor, steps: int) -> Tensor:
+    return v.new_empty(v.shape)
+
+
+def _save(ctx, inputs, output):
+    v, ctx.steps, _ = inputs
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(v, output[1])
+
+
+def _backward(ctx, grad, _):
+    return exp_backward(grad, *ctx.saved_tensors, ctx.steps), None, None
+
+
+exp.register_autograd(_backward, setup_context=_save)

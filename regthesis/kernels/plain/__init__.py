@@ -1,0 +1,1 @@
+"""The kernels in plain torch, differentiated by autograd: what the fused ones are tested against, on any device."""
