@@ -1,0 +1,189 @@
+"""The probabilistic multi-scale registration network of chapter 4: a conditional variational autoencoder."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.functional import leaky_relu
+
+from regthesis import kernels
+from regthesis.kernels.shapes import Float, Number, Tensor
+
+STEPS = 4  # squarings of the exponential, N in section 4.3
+KERNEL = 15  # voxels, the length of the Gaussian layer's kernel in section 4.3
+REACH = 1 / 3  # the tanh's share of half the grid's extent: the longest velocity
+
+
+class Prediction(NamedTuple):
+    """What the network says of a pair: the posterior of z, and the velocities in voxels, finest scale first."""
+
+    mu: Float[Tensor, "b z"]
+    log_variance: Float[Tensor, "b z"]
+    velocities: list[Tensor]
+
+
+class DeformationCVAE(nn.Module):
+    """q(z | F, M) and v = f(z, M): a pair's deformation in `latent` numbers, and its decoding on a moving image.
+
+    Four convolutions with strides (2, 2, 2, 1) lead to mu and log sigma^2; three deconvolutions lead back, the
+    moving image being one channel of each scale. A head at each of the `scales` finest scales predicts a velocity:
+    two convolutions, tanh, Gaussian smoothing by `sigma` mm (section 4.2.3; Krebs et al. 2019).
+
+    `shape` and `spacing` (mm) describe the grid in array order, 2-D or 3-D, every size divisible by 8. `neck` is the
+    number of channels on either side of the fully connected layers. 425 k parameters at 32 x 128 x 128; the thesis
+    had 420 k.
+
+    Raises ValueError for a grid that three halvings do not fit, a wrong spacing, or scales other than 1, 2 or 3.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        spacing: Sequence[Number],
+        latent: int = 32,
+        scales: int = 3,
+        sigma: Number = 3.0,
+        neck: int = 3,
+    ):
+        super().__init__()
+        rank = len(shape)
+        if rank not in (2, 3) or any(n < 8 or n % 8 for n in shape):
+            raise ValueError(f"shape: expected 2 or 3 sizes divisible by 8, got {tuple(shape)}; crop or pad the images")
+        if len(spacing) != rank or min(spacing) <= 0:
+            raise ValueError(f"spacing: expected {rank} positive numbers of mm, got {tuple(spacing)}")
+        if scales not in (1, 2, 3):
+            raise ValueError(f"scales: expected 1, 2 or 3, got {scales}")
+        self.arguments = dict(
+            shape=list(shape), spacing=list(spacing), latent=latent, scales=scales, sigma=sigma, neck=neck
+        )  # enough to build the network again
+        self.shape, self.spacing, self.latent, self.scales, self.sigma = tuple(shape), spacing, latent, scales, sigma
+        self.layout = torch.channels_last if rank == 2 else torch.channels_last_3d  # twice the speed on a CPU
+        conv = nn.Conv2d if rank == 2 else nn.Conv3d
+        deconv = nn.ConvTranspose2d if rank == 2 else nn.ConvTranspose3d
+
+        widths = [2, 16, 32, 32, neck]
+        self.encoder = nn.ModuleList(
+            conv(a, b, 3, stride, padding=1) for a, b, stride in zip(widths[:-1], widths[1:], (2, 2, 2, 1), strict=True)
+        )
+        self.waist = torch.Size([neck, *(n // 8 for n in shape)])
+        self.mu = nn.Linear(self.waist.numel(), latent)
+        self.log_variance = nn.Linear(self.waist.numel(), latent)
+        self.expand = nn.Linear(latent, self.waist.numel())
+
+        widths = [neck + 1, 32, 32, 16]  # at 1/8, 1/4, 1/2 and all of the size, the moving image among them
+        self.decoder = nn.ModuleList(
+            deconv(a, b - 1, 3, stride=2, padding=1, output_padding=1)
+            for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.heads = nn.ModuleList(
+            nn.Sequential(conv(width, 16, 3, padding=1), nn.LeakyReLU(), conv(16, rank, 3, padding=1))
+            for width in widths[:0:-1][:scales]  # finest first
+        )
+        self._initialise()
+        self.to(memory_format=self.layout)
+
+    def _initialise(self) -> None:
+        """Signals keep their variance on the way (He et al. 2015), else the moving image drowns the code.
+
+        Training starts from velocities near zero and a posterior of variance one.
+        """
+        for layer in (*self.encoder, self.mu, self.expand, *(head[0] for head in self.heads)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="leaky_relu")
+        for layer in self.decoder:
+            taps = layer.weight[:, 0].numel() / math.prod(layer.stride)  # that an output sums up
+            nn.init.normal_(layer.weight, std=math.sqrt(2 / taps))
+        for layer in (self.log_variance, *(head[-1] for head in self.heads)):
+            nn.init.normal_(layer.weight, std=1e-3)
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    def regularised(self) -> list[nn.Parameter]:
+        """The weights that L2 decay acts on: those of all layers but the last of each scale (section 4.3)."""
+        last = {id(head[-1].weight) for head in self.heads}
+        return [weight for weight in self.parameters() if weight.ndim > 1 and id(weight) not in last]
+
+    def encode(
+        self, moving: Float[Tensor, "b 1 *space"], fixed: Float[Tensor, "b 1 *space"]
+    ) -> tuple[Float[Tensor, "b z"], Float[Tensor, "b z"]]:
+        """Mean and log variance of q(z | F, M)."""
+        self._check("moving", moving)
+        self._check("fixed", fixed)
+        h = torch.cat([moving, fixed], 1).contiguous(memory_format=self.layout)  # (b, 2, *space)
+        for layer in self.encoder:
+            h = leaky_relu(layer(h))  # 1/2, 1/4, 1/8, 1/8 of the size
+        h = h.flatten(1)
+        return self.mu(h).float(), self.log_variance(h).float()
+
+    def decode(self, z: Float[Tensor, "b z"], moving: Float[Tensor, "b 1 *space"]) -> Float[Tensor, "b d *space"]:
+        """The velocity in voxels that the code z means for a moving image: of the same pair, or of any other."""
+        return self._velocities(z, moving, scales=1)[0]
+
+    def sample(
+        self, moving: Float[Tensor, "b 1 *space"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "b d *space"]:
+        """The velocity of a deformation drawn from the prior, z ~ N(0, I), for each moving image."""
+        z = torch.randn(len(moving), self.latent, generator=generator, device=moving.device)
+        return self.decode(z, moving)
+
+    def forward(self, moving: Float[Tensor, "b 1 *space"], fixed: Float[Tensor, "b 1 *space"]) -> Prediction:
+        """Posterior and velocities of a pair; in training z is drawn from the posterior, else it is its mean."""
+        mu, log_variance = self.encode(moving, fixed)
+        z = mu + torch.randn_like(mu) * (0.5 * log_variance).exp() if self.training else mu
+        return Prediction(mu, log_variance, self._velocities(z, moving, self.scales))
+
+    def loss(
+        self, moving: Float[Tensor, "b 1 *space"], fixed: Float[Tensor, "b 1 *space"], weight: Number = 5000
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Eq. 4.14, KL - λ Σ_s D_LCC with λ = `weight`, and its parts: `kl` in nats, `lcc` of each scale in [0, 1].
+
+        The mean over the batch. A perfect match whose posterior is the prior has loss 0.
+        """
+        mu, log_variance, velocities = self(moving, fixed)
+        kl = kl_to_prior(mu, log_variance)
+        with torch.autocast(moving.device.type, enabled=False):  # half precision blurs windows and squarings
+            lcc = [
+                kernels.symmetric_lcc(*(kernels.resize(x, v.shape[2:]) for x in (fixed, moving)), v, steps=STEPS)
+                for v in velocities
+            ]
+        loss = kl + weight * sum(1 - match for match in lcc)
+        return loss, {"kl": kl} | {f"lcc{scale}": match for scale, match in enumerate(lcc, 1)}
+
+    def _velocities(self, z: Tensor, moving: Tensor, scales: int) -> list[Tensor]:
+        """The velocities of the finest `scales`, finest first, each on its own grid and in its voxels."""
+        self._check("moving", moving)
+        h = leaky_relu(self.expand(z)).view(-1, *self.waist)
+        finished = []
+        for level, layer in zip((3, 2, 1), self.decoder, strict=True):
+            h = leaky_relu(layer(self._beside(moving, h)))
+            if level <= scales:
+                finished.append(self._velocity(self.heads[level - 1](self._beside(moving, h))))
+        return finished[::-1]
+
+    def _beside(self, moving: Tensor, h: Tensor) -> Tensor:
+        """The features of a scale with the moving image of that size as one more channel."""
+        small = kernels.resize(moving, h.shape[2:]).to(h.dtype)
+        return torch.cat([h, small], 1).contiguous(memory_format=self.layout)
+
+    def _velocity(self, raw: Tensor) -> Float[Tensor, "b d *space"]:
+        """A head's output as a velocity: bounded by tanh, smoothed by sigma mm (Eq. 4.11)."""
+        space = raw.shape[2:]
+        reach = raw.new_tensor([REACH * (n - 1) / 2 for n in space], dtype=torch.float32)
+        spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(self.spacing, self.shape, space, strict=True)]
+        with torch.autocast(raw.device.type, enabled=False):
+            v = raw.float().contiguous().tanh() * reach.view(-1, *[1] * len(space))
+            return kernels.smooth(v, self.sigma, spacing, KERNEL)
+
+    def _check(self, name: str, image: Tensor) -> None:
+        if image.shape[1:] != (1, *self.shape):
+            raise ValueError(
+                f"{name}: expected shape (b, 1, {', '.join(map(str, self.shape))}), the network's grid, "
+                f"got {tuple(image.shape)}"
+            )
+
+
+def kl_to_prior(mu: Float[Tensor, "b z"], log_variance: Float[Tensor, "b z"]) -> Float[Tensor, ""]:
+    """KL of N(mu, diag(sigma^2)) from N(0, I) in nats, the mean over the batch (before Eq. 4.9, with mu squared)."""
+    return 0.5 * (log_variance.exp() + mu.square() - 1 - log_variance).sum(1).mean()

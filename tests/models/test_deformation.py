@@ -1,0 +1,241 @@
+"""The deformation network: its size, its parts, its loss by an independent hand, and that it learns a motion."""
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Independent, Normal, kl_divergence
+
+from regthesis import kernels
+from regthesis.models.deformation import DeformationCVAE, kl_to_prior
+
+SPACING = {2: (1.5, 2.0), 3: (3.15, 1.5, 2.0)}
+SHAPES = {2: (16, 24), 3: (8, 16, 24)}
+
+
+@pytest.fixture(params=[2, 3], ids=["2d", "3d"])
+def rank(request):
+    return request.param
+
+
+def network(rank, seed=0, loud=True, **arguments):
+    """A small network; `loud` makes its heads speak, which keep silent before training."""
+    torch.manual_seed(seed)
+    model = DeformationCVAE(SHAPES[rank], SPACING[rank], **{"latent": 5, **arguments})
+    if loud:
+        for head in model.heads:
+            torch.nn.init.normal_(head[-1].weight, std=0.3)
+    return model
+
+
+def pair(rank, batch=1, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(2, batch, 1, *SHAPES[rank], generator=generator)
+    return kernels.smooth(images[0], 1.0), kernels.smooth(images[1], 1.0)
+
+
+def test_the_thesis_s_size_within_15_percent():
+    model = DeformationCVAE((32, 128, 128), (3.15, 1.5, 1.5))
+    assert abs(sum(weight.numel() for weight in model.parameters()) / 420_000 - 1) < 0.15
+
+
+def test_strides_of_the_encoder(rank):
+    assert [layer.stride for layer in network(rank).encoder] == [(n,) * rank for n in (2, 2, 2, 1)]
+
+
+@pytest.mark.parametrize("scales", [1, 2, 3])
+def test_a_velocity_on_the_grid_of_each_scale(rank, scales):
+    model = network(rank, scales=scales)
+    mu, log_variance, velocities = model(*pair(rank, batch=2))
+    assert mu.shape == log_variance.shape == (2, 5)
+    expected = [(2, rank, *(n // 2**s for n in SHAPES[rank])) for s in range(scales)]
+    assert [tuple(v.shape) for v in velocities] == expected
+    assert all(v.is_contiguous() and v.dtype == torch.float32 for v in velocities)
+
+
+def test_training_starts_near_the_identity(rank):
+    model = network(rank, loud=False).eval()
+    assert all(v.abs().max() < 0.1 for v in model(*pair(rank)).velocities)
+
+
+def test_a_velocity_stays_within_a_third_of_half_the_grid(rank):
+    model = network(rank).eval()
+    for head in model.heads:
+        torch.nn.init.constant_(head[-1].bias, 100.0)
+    for v in model(*pair(rank)).velocities:
+        for axis, n in enumerate(v.shape[2:]):
+            torch.testing.assert_close(v[:, axis], torch.full_like(v[:, axis], (n - 1) / 6))
+
+
+def test_the_velocity_is_smoothed_in_millimetres():
+    """An impulse from the head becomes a Gaussian whose standard deviation is 3 mm along every axis, at every scale."""
+    model = DeformationCVAE((64, 96), (1.5, 2.0))
+    for shape, spacing in [((64, 96), (1.5, 2.0)), ((32, 48), (1.5 * 63 / 31, 2.0 * 95 / 47))]:
+        raw = torch.zeros(1, 2, *shape)
+        raw[..., shape[0] // 2, shape[1] // 2] = 1e-3
+        v = model._velocity(raw)[0, 0].double()
+        for axis in (0, 1):
+            profile = v.sum(1 - axis) / v.sum()
+            x = torch.arange(shape[axis]) - shape[axis] // 2
+            sigma = float((profile * x**2).sum().sqrt()) * spacing[axis]
+            assert sigma == pytest.approx(3.0, rel=0.02)
+
+
+def test_a_registration_never_folds_and_repeats(rank):
+    model = network(rank).eval()
+    images = pair(rank)
+    v = model(*images).velocities[0]
+    assert torch.equal(v, model(*images).velocities[0])
+    u = kernels.exp(v.detach(), 4)
+    assert u.abs().max() > 0.2 and kernels.jacobian(u).min() > 0
+
+
+def test_evaluation_decodes_the_mean_and_training_a_draw(rank):
+    model, (moving, fixed) = network(rank), pair(rank)
+    mu, log_variance = model.encode(moving, fixed)
+    assert torch.equal(model.eval()(moving, fixed).velocities[0], model.decode(mu, moving))
+    torch.manual_seed(3)
+    z = mu + torch.randn(mu.shape) * (log_variance / 2).exp()
+    torch.manual_seed(3)
+    drawn = model.train()(moving, fixed).velocities[0]
+    torch.testing.assert_close(drawn, model.decode(z, moving))
+    assert not torch.allclose(drawn, model.decode(mu, moving), atol=1e-3)
+
+
+def test_the_code_and_the_moving_image_both_matter(rank):
+    model, (moving, fixed) = network(rank), pair(rank)
+    z = torch.randn(1, 5)
+    v = model.decode(z, moving)
+    assert not torch.allclose(v, model.decode(-z, moving), atol=1e-2)
+    assert not torch.allclose(v, model.decode(z, fixed), atol=1e-2)
+
+
+def test_samples_of_the_prior_repeat_by_their_generator(rank):
+    model, (moving, _) = network(rank), pair(rank, batch=3)
+    draw = lambda seed: model.sample(moving, torch.Generator().manual_seed(seed))  # noqa: E731
+    assert draw(0).shape == (3, rank, *SHAPES[rank])
+    assert torch.equal(draw(0), draw(0)) and not torch.allclose(draw(0), draw(1), atol=1e-2)
+
+
+def test_kl_is_that_of_torch_distributions():
+    torch.manual_seed(0)
+    mu, log_variance = torch.randn(4, 7), torch.randn(4, 7)
+    posterior = Independent(Normal(mu, (log_variance / 2).exp()), 1)
+    prior = Independent(Normal(torch.zeros(4, 7), torch.ones(4, 7)), 1)
+    torch.testing.assert_close(kl_to_prior(mu, log_variance), kl_divergence(posterior, prior).mean())
+
+
+def naive_correlation(a, b, window):
+    """Mean squared correlation over clipped windows, voxel by voxel."""
+    radius, found = window // 2, []
+    for voxel in np.ndindex(a.shape):
+        box = tuple(slice(max(i - radius, 0), i + radius + 1) for i in voxel)
+        x, y = a[box] - a[box].mean(), b[box] - b[box].mean()
+        found.append((x * y).sum() ** 2 / ((x * x).sum() * (y * y).sum()))
+    return np.mean(found)
+
+
+def test_loss_is_eq_4_14_by_hand():
+    model, (moving, fixed) = network(2).eval(), pair(2)
+    with torch.no_grad():
+        loss, parts = model.loss(moving, fixed, weight=700)
+    mu, log_variance, velocities = (x if isinstance(x, list) else x.detach() for x in model(moving, fixed))
+    correlations = []
+    for v in velocities:
+        m, f = (kernels.resize(image, v.shape[2:]) for image in (moving, fixed))
+        m, f = kernels.warp(m, kernels.exp(v / 2, 4)), kernels.warp(f, kernels.exp(-v / 2, 4))
+        correlations.append(naive_correlation(*(x[0, 0].detach().double().numpy() for x in (m, f)), window=9))
+    kl = float(kl_to_prior(mu, log_variance))
+    assert float(loss) == pytest.approx(kl + 700 * sum(1 - r for r in correlations), rel=1e-3)
+    assert [float(parts[f"lcc{s}"]) for s in (1, 2, 3)] == pytest.approx(correlations, abs=1e-3)
+    assert float(parts["kl"]) == pytest.approx(kl)
+
+
+def test_every_weight_learns(rank):
+    model = network(rank)
+    model.loss(*pair(rank))[0].backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
+
+
+def test_decay_spares_biases_and_the_last_layer_of_each_scale(rank):
+    model = network(rank)
+    spared = {name for name, w in model.named_parameters() if not any(w is other for other in model.regularised())}
+    biases = {name for name, _ in model.named_parameters() if name.endswith("bias")}
+    assert spared == biases | {f"heads.{s}.2.weight" for s in range(3)}
+
+
+def blobs(shape, shift):
+    """A bright blob (moving) and the same blob `shift` voxels further along the last axis (fixed)."""
+    x = kernels.identity_grid(shape)
+    centre = torch.tensor(shape).view(-1, *[1] * len(shape)) / 2
+    blob = lambda s: torch.exp(-((x - centre)[:-1].square().sum(0) + (x - centre)[-1].sub(s).square()) / 18)  # noqa: E731
+    return blob(0.0)[None, None], blob(shift)[None, None]
+
+
+def test_learns_which_way_the_blob_went():
+    moving, fixed = blobs((24, 32), 3.0)
+    torch.manual_seed(0)
+    model = DeformationCVAE((24, 32), (1.5, 1.5), latent=4)
+    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
+    first = model.loss(moving, fixed)[0].item()
+    for _ in range(60):
+        loss, _ = model.loss(moving, fixed)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    u = kernels.exp(model.eval()(moving, fixed).velocities[0].detach(), 4)
+    assert loss.item() < 0.5 * first
+    assert u[:, 1][fixed[:, 0] > 0.5].mean() == pytest.approx(-3, abs=0.7)
+    assert kernels.ssd(fixed, kernels.warp(moving, u)) < 0.15 * kernels.ssd(fixed, moving)
+
+
+def test_bfloat16_autocast_stays_close(rank):
+    model, images = network(rank).eval(), pair(rank)
+    exact, _ = model.loss(*images)
+    with torch.autocast("cpu", torch.bfloat16):
+        prediction = model(*images)
+        loss, _ = model.loss(*images)
+    loss.backward()
+    assert all(v.dtype == torch.float32 for v in prediction.velocities)
+    assert loss.item() == pytest.approx(exact.item(), rel=0.02)
+    assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
+
+
+def test_compiles_into_one_graph(rank, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    model, images = network(rank).eval(), pair(rank)
+    compiled = torch.compile(model.forward, backend="eager", fullgraph=True)
+    for v, w in zip(model(*images).velocities, compiled(*images).velocities, strict=True):
+        torch.testing.assert_close(v, w)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(shape=(16, 20), spacing=(1, 1)), "divisible by 8"),
+        (dict(shape=(16,), spacing=(1,)), "divisible by 8"),
+        (dict(shape=(0, 16), spacing=(1, 1)), "divisible by 8"),
+        (dict(shape=(16, 16), spacing=(1,)), "spacing"),
+        (dict(shape=(16, 16), spacing=(1, 0)), "spacing"),
+        (dict(shape=(16, 16), spacing=(1, 1), scales=4), "scales"),
+    ],
+)
+def test_refuses_what_it_cannot_be_built_for(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        DeformationCVAE(**arguments)
+
+
+def test_refuses_images_of_another_grid(rank):
+    model, (moving, fixed) = network(rank), pair(rank)
+    with pytest.raises(ValueError, match="moving: expected shape .* the network's grid"):
+        model(moving[..., 8:], fixed[..., 8:])
+    with pytest.raises(ValueError, match="moving: expected shape"):
+        model.decode(torch.zeros(1, 5), moving[..., 8:])
+
+
+def test_its_arguments_build_it_again(rank):
+    model = network(rank, scales=2, sigma=2.0, neck=2)
+    again = DeformationCVAE(**model.arguments)
+    again.load_state_dict(model.state_dict())
+    images = pair(rank)
+    assert torch.equal(model.eval()(*images).velocities[0], again.eval()(*images).velocities[0])
