@@ -1,0 +1,107 @@
+"""The training loop of all models."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from regthesis.errors import UserError
+from regthesis.kernels.shapes import Number, Tensor
+from regthesis.train.parallel import Worker, mean_over_workers, objective, workers
+from regthesis.train.report import Report
+from regthesis.train.run import Run
+from regthesis.train.samples import Samples, batch_of, data_hash, places, seed_of
+from regthesis.train.step import adam, step
+
+
+def fit(
+    model: nn.Module,
+    data: Samples,
+    out: Path | str,
+    steps: int,
+    *,
+    rate: Number = 1.5e-4,
+    l2: Number = 1e-4,
+    batch: int = 1,
+    augment: Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]] | None = None,
+    validation: Samples | None = None,
+    measure: Callable[..., Number] | None = None,
+    patience: int | None = None,
+    every: int = 500,
+    seed: int = 0,
+    device: str = "cpu",
+    mixed: bool = False,
+    compiled: bool = False,
+    about: dict | None = None,
+) -> dict:
+    """Train `model` on `data` for so many `steps` of Adam; the card of the weights it leaves in the folder `out`.
+
+    A model has `loss(*batch) -> (loss, parts)`, `regularised()` and `arguments`. A sample is a tuple of tensors
+    without a batch axis, held in memory; `augment` changes a batch of them. Every `every` steps the curve gets a
+    point, the `validation` samples are measured and `out` gets a checkpoint. A call with the same arguments goes on
+    from it, and ends with the weights of an uninterrupted run: on a CPU with as many threads, to the bit.
+
+    `measure(model, *sample)`, each tensor with a batch axis of 1, is the smaller the better; None takes the loss in
+    evaluation mode. The weights of the smallest mean are kept, and training ends after `patience` measurements
+    without a smaller one; without validation the last weights are kept. In the end `model` holds the kept weights.
+
+    `device` is "cpu" or "cuda"; `mixed` computes the network in bfloat16, `compiled` uses torch.compile. Under
+    `torchrun` each process takes `batch` samples a step. `about` goes into the card: the commit, the data's name.
+
+    Raises UserError for data that are empty, a folder with another run's checkpoint or a broken one, a device that
+    is not there, or a loss that is not finite; the last checkpoint stays.
+    """
+    for name, samples in {"data": data, "validation": validation}.items():
+        if samples is not None and not len(samples):
+            raise UserError(f"{name}: no sample; check the folder and the fold")
+    if min(steps, batch, every) < 1:
+        raise UserError(f"steps, batch and every: expected 1 or more, got {steps}, {batch} and {every}")
+    with workers(device) as worker:
+        model.to(worker.device)
+        optimiser = adam(model, rate, l2)
+        settings = dict(rate=rate, l2=l2, batch=batch, every=every, seed=seed, mixed=mixed, compiled=compiled)
+        settings |= {
+            "model": type(model).__name__,
+            "arguments": model.arguments,
+            "data": data_hash(data),
+            "validation": None if validation is None else data_hash(validation),
+            "augment": None if augment is None else repr(augment),
+            "workers": worker.world,
+        }
+        card = {**settings, "device": worker.hardware, "threads": torch.get_num_threads(), **(about or {})}
+        run = Run(Path(out), model, optimiser, settings, writes=worker.rank == 0)
+        loss = objective(model, worker)
+        loss = torch.compile(loss) if compiled else loss
+        with Report(Path(out), steps, run.progress.step, quiet=worker.rank > 0) as report:
+            while not run.is_over(steps, patience):
+                k = run.progress.step
+                torch.manual_seed(seed_of(k, seed, worker.rank))
+                chosen = places(k, batch, len(data), seed, worker.rank, worker.world)
+                images = batch_of(data, chosen, worker.device)
+                model.train()
+                try:
+                    scalars = step(loss, optimiser, augment(images) if augment else images, mixed)
+                except FloatingPointError as error:
+                    raise UserError(f"step {k + 1}: {error}; lower the rate or check the images") from None
+                run.add(scalars)
+                report.step(k + 1, scalars)
+                if (k + 1) % every == 0 or k + 1 == steps:
+                    found = None if validation is None else _validate(model, validation, measure, worker)
+                    report.point(k + 1, found)
+                    run.keep(found, card)
+        worker.wait()
+        return run.finish()
+
+
+def _validate(model: nn.Module, samples: Samples, measure: Callable[..., Number] | None, worker: Worker) -> float:
+    """Mean of the measure over the samples."""
+    measure = measure or (lambda network, *images: network.loss(*images)[0])
+    model.eval()
+    with torch.no_grad():
+        values = [float(measure(model, *batch_of(samples, [i], worker.device))) for i in range(len(samples))]
+    mean = mean_over_workers({"mean": torch.tensor(values, device=worker.device).mean()})["mean"]
+    if not math.isfinite(mean):
+        raise UserError(f"the measure of the validation samples is {mean}; check their images")
+    return mean

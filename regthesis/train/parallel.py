@@ -1,0 +1,83 @@
+"""Several processes under `torchrun`, each with its own samples; on its own, a process is the only worker."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from regthesis.errors import UserError
+from regthesis.kernels.shapes import Tensor
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Which of how many processes this one is, and the device it computes on."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def hardware(self) -> str:
+        """What a result names as its device."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
+    def wait(self) -> None:
+        """Until all workers have come here."""
+        if self.world > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def workers(device: str) -> Iterator[Worker]:
+    """Join the processes that `torchrun` started, each on its own GPU if `device` is "cuda".
+
+    Whatever is drawn inside leaves the caller's random numbers as they were.
+
+    Raises UserError for a GPU that is not there.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device {device}: PyTorch finds no GPU here; use the device cpu")
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world > 1 and device == "cuda":
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    chosen = torch.device(device)
+    with torch.random.fork_rng([chosen] if chosen.type == "cuda" else []):
+        if world == 1:
+            yield Worker(0, 1, chosen)
+            return
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        try:
+            yield Worker(distributed.get_rank(), world, chosen)
+        finally:
+            distributed.destroy_process_group()
+
+
+class Objective(nn.Module):
+    """A model's loss as a module's `forward`, where DistributedDataParallel looks for it."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.model.loss(*batch)
+
+
+def objective(model: nn.Module, worker: Worker) -> nn.Module:
+    """The model's loss, its gradients averaged over all workers."""
+    return DistributedDataParallel(Objective(model)) if worker.world > 1 else Objective(model)
+
+
+def mean_over_workers(scalars: dict[str, Tensor]) -> dict[str, float]:
+    """Each scalar's mean over the workers: the same numbers, and so the same decisions, in every process."""
+    values = torch.stack([value.detach().float() for value in scalars.values()])
+    if distributed.is_initialized():
+        distributed.all_reduce(values)
+        values /= distributed.get_world_size()
+    return dict(zip(scalars, values.tolist(), strict=True))

@@ -1,0 +1,69 @@
+"""A training run and what it leaves in its folder."""
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from regthesis.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from regthesis.train.tensors import read
+from regthesis.train.weights import save_weights
+
+
+class Run:
+    """How far a model in training came, kept in `checkpoint.safetensors`; its best weights in `weights.safetensors`.
+
+    A run whose folder has a checkpoint goes on from there. `settings` must then be the same. Only a process that
+    `writes` touches the folder.
+
+    Raises UserError for a checkpoint that is broken or of another run.
+    """
+
+    def __init__(
+        self, out: Path, model: nn.Module, optimiser: torch.optim.Optimizer, settings: dict, writes: bool = True
+    ):
+        self.checkpoint, self.weights = out / "checkpoint.safetensors", out / "weights.safetensors"
+        self.model, self.optimiser, self.writes = model, optimiser, writes
+        self.progress = Progress(json.loads(json.dumps(settings)))  # lists for tuples, as a checkpoint has them
+        if self.checkpoint.is_file():
+            self.progress = load_checkpoint(self.checkpoint, model, optimiser, self.progress.settings)
+        self.recent: list[dict[str, float]] = []
+        self.since = time.perf_counter()
+
+    def is_over(self, steps: int, patience: int | None) -> bool:
+        """All steps are made, or so many measurements have passed without a smaller one."""
+        return self.progress.step >= steps or (patience is not None and self.progress.waited >= patience)
+
+    def add(self, scalars: dict[str, float]) -> None:
+        """A step was made."""
+        self.progress.step += 1
+        self.recent.append(scalars)
+
+    def keep(self, measure: float | None, card: dict) -> None:
+        """Put a point on the curve, write the checkpoint, and the weights if they are the best so far.
+
+        `measure` is the validation's, the smaller the better; without one the last weights are the best.
+        """
+        progress, now = self.progress, time.perf_counter()
+        point = {name: sum(found[name] for found in self.recent) / len(self.recent) for name in self.recent[0]}
+        progress.curve.append({"step": progress.step, **point, "validation": measure})
+        progress.seconds += now - self.since
+        self.recent, self.since = [], now
+        better = measure is None or progress.best is None or measure < progress.best
+        progress.best, progress.waited = (measure, 0) if better else (progress.best, progress.waited + 1)
+        if self.writes:
+            if better:  # before the checkpoint: a run killed in between repeats these steps
+                save_weights(self.weights, self.model, {**card, "step": progress.step, "curve": progress.curve})
+            save_checkpoint(self.checkpoint, self.model, self.optimiser, progress)
+
+    def finish(self) -> dict:
+        """Give the model its best weights, in evaluation mode, and their card the whole curve; the card."""
+        tensors, card = read(self.weights)
+        self.model.load_state_dict(tensors)
+        self.model.eval()
+        card |= {"curve": self.progress.curve, "hours": self.progress.seconds / 3600}
+        if self.writes:
+            save_weights(self.weights, self.model, card)
+        return card

@@ -1,0 +1,43 @@
+"""Weights that carry their card: how to build the network, and where its numbers come from."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from regthesis.errors import UserError
+from regthesis.train.tensors import read, write
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def save_weights(path: Path | str, model: nn.Module, card: dict) -> None:
+    """Write a model's weights with a card, to which its class and `model.arguments`, which build it, are added.
+
+    Raises UserError where the folder cannot be written.
+    """
+    write(Path(path), model.state_dict(), {**card, "model": type(model).__name__, "arguments": model.arguments})
+
+
+def load_weights(path: Path | str, kind: type[Network]) -> tuple[Network, dict]:
+    """The network of class `kind` that a file holds, in evaluation mode, and its card.
+
+    Raises UserError for a file that is missing, truncated or made elsewhere, and for another architecture.
+    """
+    tensors, card = read(Path(path))
+    if card.get("model") != kind.__name__:
+        raise UserError(f"{path}: holds {card.get('model', 'a checkpoint')}, not {kind.__name__}; give the other file")
+    try:
+        model = kind(**card["arguments"])
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        raise UserError(f"{path}: does not fit this version's {kind.__name__}; train it again") from None
+    return model.eval(), card
+
+
+def read_card(path: Path | str) -> dict:
+    """The card alone.
+
+    Raises UserError for a file that is missing, truncated or made elsewhere.
+    """
+    return read(Path(path))[1]
