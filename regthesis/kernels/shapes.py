@@ -3,7 +3,8 @@
 from torch import Tensor
 
 try:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
+    from jaxtyping import Integer as Int  # signed or not: masks are often uint8
 except ModuleNotFoundError:  # the kernels must run from torch and numpy alone
 
     class Float:
