@@ -1,5 +1,6 @@
 # make book: install, make the phantom, run the chapters, build the pages. Doing it twice costs seconds.
 # make test: everything that proves the project, the pages of the book included.
+# make bench: the kernels beside other libraries on this machine, a quarter of an hour; the book then shows it.
 
 PYTHON ?= python3
 PROFILE ?= quick
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: book data test test-fast lab reference clean
+.PHONY: book data test test-fast bench lab reference clean
 
 book: data
 	$(BIN)/regthesis book --profile $(PROFILE)
@@ -31,6 +32,11 @@ test: book
 
 test-fast: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"
+
+bench: $(INSTALLED)
+	$(BIN)/pip install --quiet --no-deps -r requirements-bench.lock \
+		|| echo "FireANTs could not be installed: the record will say so, the rest runs."
+	$(BIN)/python tests/benchmarks/run.py --out data/recorded/kernels
 
 lab: data
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/chapters
