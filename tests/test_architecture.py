@@ -20,6 +20,7 @@ FLOORS = [
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 BARE = set(sys.stdlib_module_names) | {"torch", "numpy", "jaxtyping", "regthesis"}  # jaxtyping has a stand-in
+COMPILERS = {"compiled": {"numba"}, "triton": {"triton"}}  # imported at the first call of a kernel that has them
 BARE_ROOMS = {"kernels": BARE, "models": BARE, "train": BARE | {"safetensors", "tqdm"}}
 
 
@@ -47,9 +48,16 @@ def test_a_file_imports_only_from_below(path):
             assert LEVEL[parts[1]] < LEVEL[own], f"{own} stands below {parts[1]}, which it imports"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if room(p) in BARE_ROOMS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in BARE_ROOMS], ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_kernels_models_and_training_run_on_a_bare_machine(path):
-    assert {name.split(".")[0] for name in imports(path)} <= BARE_ROOMS[room(path)]
+    allowed = BARE_ROOMS[room(path)] | COMPILERS.get(path.parent.name, set())
+    assert {name.split(".")[0] for name in imports(path)} <= allowed
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_compilers_are_reached_through_the_dispatcher_alone(path):
+    if path.parent.name not in COMPILERS:
+        assert not [name for name in imports(path) for room in COMPILERS if f"kernels.{room}" in name]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
