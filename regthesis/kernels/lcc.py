@@ -1,79 +1,18 @@
 """Local cross-correlation: Eq. 2.2 and the symmetric, squared form of Eq. 4.7."""
 
 import torch
-from torch.autograd.function import once_differentiable
 
-from regthesis.kernels.box import box_count, box_sum
 from regthesis.kernels.checks import check_at_least, check_field, check_pair, check_space, check_window
 from regthesis.kernels.exp import exp
 from regthesis.kernels.intensity import centre
+from regthesis.kernels.ops import HALF, serves
+from regthesis.kernels.ops import centre as fused_centre
+from regthesis.kernels.ops import lcc as fused
+from regthesis.kernels.plain import lcc as plain
+from regthesis.kernels.plain.box import box_count, box_sum
+from regthesis.kernels.plain.centre import centred, floor, power
 from regthesis.kernels.shapes import Float, Number, Tensor
 from regthesis.kernels.warp import warp
-
-
-def _power(x: Tensor) -> Tensor:
-    """Mean square of each channel, `(b, c, 1, ...)`."""
-    return x.square().mean(tuple(range(2, x.ndim)), keepdim=True)
-
-
-def _floor(a: Tensor, b: Tensor, tau: Number) -> Tensor:
-    """What is added to a product of two local powers: tau times the global ones, and never zero.
-
-    Infinite where an image is zero throughout, so that its correlation and the gradient vanish.
-    """
-    power = _power(a) * _power(b)
-    return torch.where(power > 0, tau * power + torch.finfo(a.dtype).tiny, torch.inf)
-
-
-def _moments(a: Tensor, b: Tensor, window: int) -> tuple[Tensor, ...]:
-    """Means, variances and covariance over each window, the windows' voxel counts last.
-
-    Where a variance is no more than rounding leaves of a constant, the covariance is zero: divided by the small
-    floor, its own rounding would else become a gradient.
-    """
-    count = box_count(tuple(a.shape[2:]), window, a.dtype, a.device)
-    mean_a, mean_b, aa, bb, ab = (box_sum(torch.cat([a, b, a * a, b * b, a * b], 1), window) / count).chunk(5, 1)
-    a_var, b_var = aa - mean_a * mean_a, bb - mean_b * mean_b
-    rounding = 16 * torch.finfo(a.dtype).eps
-    flat = (a_var <= rounding * aa) | (b_var <= rounding * bb)
-    cross = torch.where(flat, 0, ab - mean_a * mean_b)
-    return mean_a, mean_b, a_var.clamp(min=0), b_var.clamp(min=0), cross, count
-
-
-class _SquaredCorrelation(torch.autograd.Function):
-    """cross² / (variance_a variance_b + floor) in the window round each voxel, with its analytic gradient.
-
-    Autograd would keep and revisit some thirty volumes; by hand it is five window sums each way.
-    """
-
-    @staticmethod
-    def forward(ctx, a, b, floor, window):
-        mean_a, mean_b, a_var, b_var, cross, count = _moments(a, b, window)
-        scale = cross / (a_var * b_var + floor)
-        ctx.window = window
-        ctx.save_for_backward(a, b, mean_a, mean_b, a_var, b_var, scale, count)
-        return cross * scale
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        a, b, mean_a, mean_b, a_var, b_var, scale, count = ctx.saved_tensors
-        floor_grad = -grad * scale * scale
-        cross_grad = 2 * grad * scale / count  # of the window's mean a b; the halves of the variances follow
-        a_grad, b_grad = 2 * floor_grad * b_var / count, 2 * floor_grad * a_var / count
-        pulled = torch.cat(
-            [
-                cross_grad,
-                a_grad,
-                b_grad,
-                cross_grad * mean_b + a_grad * mean_a,
-                cross_grad * mean_a + b_grad * mean_b,
-            ],
-            1,
-        )
-        c, aa, bb, ca, cb = box_sum(pulled, ctx.window).chunk(5, 1)
-        floor_axes = tuple(range(2, a.ndim))
-        return c * b + aa * a - ca, c * a + bb * b - cb, floor_grad.sum(floor_axes, keepdim=True), None
 
 
 def local_cc(
@@ -86,15 +25,21 @@ def local_cc(
     cross² / (s_a s_b + tau S_a S_b), so that scaling or shifting either image changes nothing and regions flatter
     than about tau^(1/4) = 3 % of the image's standard deviation count as flat and fade to 0.
     (The thesis adds an absolute 1e-15, which leaves such regions to the noise.)
-    Constant images and windows give 0 with gradient 0. First derivatives only.
+    Constant images and windows give 0 with gradient 0. First derivatives only. Half precision is compared, and the
+    result returned, in float32.
 
     Raises ValueError for shapes that differ, an even window, or a negative tau.
     """
     check_pair("b", b, "a", a)
     check_window("window", window)
     check_at_least("tau", tau, 0)
-    a, b = centre(a), centre(b)
-    return _SquaredCorrelation.apply(a, b, _floor(a, b, tau), window)
+    if a.dtype in HALF:
+        a, b = a.float(), b.float()
+    if serves(a, b):
+        a, b, lowest, _ = fused_centre.centred(a, b, tau)
+        return fused.local_cc(a, b, lowest, window)[0]
+    a, b, lowest, _ = centred(a, b, tau)
+    return plain.local_cc(a, b, lowest, window)
 
 
 def symmetric_lcc(
@@ -144,9 +89,9 @@ def lcc(
     check_at_least("tau", tau, 0)
     if centred:
         f, m = centre(fixed), centre(moving)
-        _, _, f_power, m_power, cross, _ = _moments(f, m, window)
+        _, _, f_power, m_power, cross, _ = plain.window_moments(f, m, window)
     else:
         f, m = fixed, moving
         count = box_count(tuple(f.shape[2:]), window, f.dtype, f.device)
         f_power, m_power, cross = (box_sum(torch.cat([f * f, m * m, f * m], 1), window) / count).chunk(3, 1)
-    return (cross / (f_power * m_power + _floor(f, m, tau)).sqrt()).mean()
+    return (cross / (f_power * m_power + floor(power(f), power(m), tau)).sqrt()).mean()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regthesis.kernels import exp, lcc, local_cc, symmetric_lcc, warp
-from regthesis.kernels.box import box_sum
+from regthesis.kernels.plain.box import box_sum
 
 
 def windows(*images, window):

@@ -1,0 +1,244 @@
+"""Squared local correlation and its gradients, each in one sweep over the images.
+
+The sweep moves window sums along z tile by tile, see `box`, and forms a voxel's result as soon as its sums are
+complete: nothing of the size of an image is written but the results. Images are flat here, channel after channel;
+sums and all that is taken from them are float64. Loops are short and many because each then becomes vector
+instructions: the compiler gives up where it would have to tell more arrays apart.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regthesis.kernels.compiled.box import (
+    Offset,
+    clear,
+    move_rows,
+    radii,
+    room,
+    segments,
+    shares,
+    sums_along_x,
+    tile_bounds,
+    tile_count,
+)
+from regthesis.kernels.compiled.memory import empty
+from regthesis.kernels.compiled.threads import compiled, spread
+
+ROUNDING = 2.0**-40  # relative to the mean square: a smaller variance is what rounding leaves of a constant
+
+
+@compiled
+def _add_products(columns, to, a, b, at, sign, nx, segment):
+    """A row of the images, at `at`, enters (`sign` 1) or leaves (-1) the sums of a, b, a², b² and ab, at `to`."""
+    a_sum, b_sum, aa, bb, ab = segments(to, segment)
+    at, nx = Offset(at), Offset(nx)
+    for x in range(nx):
+        columns[a_sum + x] += sign * a[at + x]
+        columns[aa + x] += sign * a[at + x] * a[at + x]
+    for x in range(nx):
+        columns[b_sum + x] += sign * b[at + x]
+        columns[bb + x] += sign * b[at + x] * b[at + x]
+    for x in range(nx):
+        columns[ab + x] += sign * a[at + x] * b[at + x]
+
+
+@compiled
+def _variance(rows, to, squares, mean, x_share, share, nx):
+    for x in range(nx):
+        power = rows[squares + x] * (x_share[x] * share)
+        variance = power - rows[mean + x] * rows[mean + x]
+        rows[to + x] = 0.0 if variance <= ROUNDING * power else variance
+
+
+@compiled
+def _finish_row(cc, at, moments, first, n, floor, rows, sums, spare, x_share, share, nx, segment):
+    """A row of correlations, at `at`, and of moments, from `first`, from the window sums, at `sums`.
+
+    The moments of a window are its two means and three factors of the gradient: 2 s / m, -2 s² variance_b / m and
+    -2 s² variance_a / m, where s = covariance / (variance_a variance_b + floor) and 1 / m = `x_share` `share` is one
+    over the window's voxels.
+    """
+    a_sum, b_sum, aa, bb, ab = segments(sums, segment)
+    a_mean, b_mean, a_var, b_var, s = segments(spare, segment)
+    at, nx = Offset(at), Offset(nx)
+    for x in range(nx):
+        rows[a_mean + x] = rows[a_sum + x] * (x_share[x] * share)
+        rows[b_mean + x] = rows[b_sum + x] * (x_share[x] * share)
+    _variance(rows, a_var, aa, a_mean, x_share, share, nx)
+    _variance(rows, b_var, bb, b_mean, x_share, share, nx)
+    for x in range(nx):
+        cross = rows[ab + x] * (x_share[x] * share) - rows[a_mean + x] * rows[b_mean + x]
+        both = rows[a_var + x] * rows[b_var + x]
+        cross = 0.0 if both == 0.0 else cross
+        rows[s + x] = cross / (both + floor)
+        cc[at + x] = rows[s + x] * cross
+    m0, m1, m2, m3, m4 = segments(first, n)
+    for x in range(nx):
+        moments[m0 + x] = rows[a_mean + x]
+    for x in range(nx):
+        moments[m1 + x] = rows[b_mean + x]
+    for x in range(nx):
+        moments[m2 + x] = 2.0 * rows[s + x] * (x_share[x] * share)
+    for x in range(nx):
+        moments[m3 + x] = -2.0 * rows[s + x] * rows[s + x] * rows[b_var + x] * (x_share[x] * share)
+    for x in range(nx):
+        moments[m4 + x] = -2.0 * rows[s + x] * rows[s + x] * rows[a_var + x] * (x_share[x] * share)
+
+
+@compiled
+def _correlate(cc, moments, a, b, floor, space, window, start, stop):
+    """Correlations and moments in the tiles start to stop."""
+    nz, ny, nx = space
+    reach = radii(space, window)
+    rz, ry, rx = reach
+    row, columns, rows = room(space, reach, 5)
+    segment, n = nx + rx, nz * ny * nx
+    z_share, y_share, x_share = shares(nz, rz), shares(ny, ry), shares(nx, rx)
+    for tile in range(start, stop):
+        image, z0, z1, y0, y1 = tile_bounds(tile, space)
+        z_first, y_first, y_last = max(z0 - rz, 0), max(y0 - ry, 0), min(y1 + ry, ny)
+        clear(columns, (y_last - y_first) * row)
+        for entering in range(z_first, z1 + rz):
+            z, leaving = entering - rz, entering - 2 * rz - 1
+            for y in range(y_first, y_last):
+                for moving, sign in ((entering, 1.0), (leaving, -1.0)):
+                    if z_first <= moving < nz:
+                        to, at = (y - y_first) * row, image * n + (moving * ny + y) * nx
+                        _add_products(columns, to, a, b, at, sign, nx, segment)
+            if z < z0:
+                continue
+            clear(rows, rx + row)
+            for y in range(y_first - ry, y1):
+                move_rows(rows, columns, y + ry - y_first, y_last - y_first, reach, row)
+                if y >= y0:
+                    sums, spare = sums_along_x(rows, row, rx)
+                    at, share = (z * ny + y) * nx, z_share[z] * y_share[y]
+                    to, first = image * n + at, 5 * image * n + at
+                    _finish_row(cc, to, moments, first, n, floor[image], rows, sums, spare, x_share, share, nx, segment)
+
+
+@compiled
+def _add_pulls(columns, to, grad, g, moments, first, n, swapped, both, sign, nx, segment):
+    """A row of windows enters (`sign` 1) or leaves (-1) the sums of what they pull with at the voxels within.
+
+    With p, A and B the factors in `moments` times the gradient: p, A and p mean_b + A mean_a, which make the gradient
+    by a; for `both` images B and p mean_a + B mean_b as well. With `swapped` a is the second image.
+    """
+    p_sum, a_sum, a_shift, b_sum, b_shift = segments(to, segment)
+    a_mean, b_mean, p, a_pull, b_pull = segments(first, n)
+    if swapped:
+        a_mean, b_mean, a_pull, b_pull = b_mean, a_mean, b_pull, a_pull
+    g, nx = Offset(g), Offset(nx)
+    for x in range(nx):
+        columns[p_sum + x] += sign * grad[g + x] * moments[p + x]
+    for x in range(nx):
+        columns[a_sum + x] += sign * grad[g + x] * moments[a_pull + x]
+    for x in range(nx):
+        pull = sign * grad[g + x]
+        columns[a_shift + x] += pull * moments[p + x] * moments[b_mean + x]
+        columns[a_shift + x] += pull * moments[a_pull + x] * moments[a_mean + x]
+    if both:
+        for x in range(nx):
+            columns[b_sum + x] += sign * grad[g + x] * moments[b_pull + x]
+        for x in range(nx):
+            pull = sign * grad[g + x]
+            columns[b_shift + x] += pull * moments[p + x] * moments[a_mean + x]
+            columns[b_shift + x] += pull * moments[b_pull + x] * moments[b_mean + x]
+
+
+@compiled
+def _add_slopes(slopes, grad, g, moments, p, x_share, share, nx):
+    """Add a row of the gradient by the floor, -grad s²."""
+    g, p = Offset(g), Offset(p)
+    for x in range(Offset(nx)):
+        s = moments[p + x] / (2.0 * x_share[x] * share)
+        slopes[x] -= grad[g + x] * s * s
+
+
+@compiled
+def _finish_pull(by_a, at, a, b, rows, p_sum, a_sum, a_shift, nx):
+    """A row of the gradient by a from the window sums."""
+    at = Offset(at)
+    for x in range(Offset(nx)):
+        by_a[at + x] = rows[p_sum + x] * b[at + x] + rows[a_sum + x] * a[at + x] - rows[a_shift + x]
+
+
+@compiled
+def _pull(by_a, by_b, by_floor, grad, a, b, moments, swapped, space, window, start, stop):
+    """Gradients in the tiles start to stop: by a, by b unless that is empty, by the floor a sum for each tile.
+
+    `grad` is as large as a, or a single row that serves throughout.
+    """
+    nz, ny, nx = space
+    reach, both = radii(space, window), len(by_b) > 0
+    rz, ry, rx = reach
+    row, columns, rows = room(space, reach, 5 if both else 3)
+    segment, n, dense = nx + rx, nz * ny * nx, int(len(grad) == len(a))
+    z_share, y_share, x_share = shares(nz, rz), shares(ny, ry), shares(nx, rx)
+    slopes = np.empty(nx)
+    for tile in range(start, stop):
+        image, z0, z1, y0, y1 = tile_bounds(tile, space)
+        z_first, y_first, y_last = max(z0 - rz, 0), max(y0 - ry, 0), min(y1 + ry, ny)
+        clear(columns, (y_last - y_first) * row)
+        clear(slopes, nx)
+        for entering in range(z_first, z1 + rz):
+            z, leaving = entering - rz, entering - 2 * rz - 1
+            for y in range(y_first, y_last):
+                for moving, sign in ((entering, 1.0), (leaving, -1.0)):
+                    if z_first <= moving < nz:
+                        to, at = (y - y_first) * row, (moving * ny + y) * nx
+                        g, first = dense * (image * n + at), 5 * image * n + at
+                        _add_pulls(columns, to, grad, g, moments, first, n, swapped, both, sign, nx, segment)
+            if z < z0:
+                continue
+            clear(rows, rx + row)
+            for y in range(y_first - ry, y1):
+                move_rows(rows, columns, y + ry - y_first, y_last - y_first, reach, row)
+                if y >= y0:
+                    p_sum, a_sum, a_shift, b_sum, b_shift = segments(sums_along_x(rows, row, rx)[0], segment)
+                    at, share = (z * ny + y) * nx, z_share[z] * y_share[y]
+                    to, p = image * n + at, (5 * image + 2) * n + at
+                    _add_slopes(slopes, grad, dense * to, moments, p, x_share, share, nx)
+                    _finish_pull(by_a, to, a, b, rows, p_sum, a_sum, a_shift, nx)
+                    if both:
+                        _finish_pull(by_b, to, b, a, rows, p_sum, b_sum, b_shift, nx)
+        by_floor[tile] = slopes.sum()
+
+
+def _flat(x: Tensor) -> np.ndarray:
+    return x.detach().contiguous().numpy().reshape(-1)
+
+
+def _space(x: Tensor) -> tuple[int, int, int]:
+    """Voxels along z, y and x; a plane is a single slice."""
+    return (1, *x.shape[2:]) if x.ndim == 4 else tuple(x.shape[2:])
+
+
+def local_cc(a: Tensor, b: Tensor, floor: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Squared correlation in each window of the centred images a and b (b, c, *space), and what backward needs of it,
+    (b, 5 c, *space). `floor` (b, c, 1, ...) is added to the product of the variances.
+    """
+    images, space = a.shape[0] * a.shape[1], _space(a)
+    cc, moments = empty(a.shape, a), empty((len(a), 5 * a.shape[1], *a.shape[2:]), a)
+    arrays = map(_flat, (cc, moments, a, b, floor))
+    spread(_correlate, tile_count(images, space), *arrays, space, window)
+    return cc, moments
+
+
+def local_cc_backward(
+    grad: Tensor, a: Tensor, b: Tensor, floor: Tensor, moments: Tensor, window: int, a_wanted: bool, b_wanted: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of `local_cc` by a, b and floor; an image's that is not wanted is empty."""
+    images, space, swapped = a.shape[0] * a.shape[1], _space(a), not a_wanted
+    if swapped:
+        a, b = b, a
+    tiles = tile_count(images, space)
+    by_a, by_b = empty(a.shape, a), empty(b.shape if a_wanted and b_wanted else (0,), b)
+    by_floor = np.empty(tiles)
+    one_for_all = not any(grad.stride())  # the gradient of a mean
+    grad = grad[(0,) * (grad.ndim - 1)] if one_for_all else grad
+    arrays = map(_flat, (grad, a, b, moments))
+    spread(_pull, tiles, _flat(by_a), _flat(by_b), by_floor, *arrays, swapped, space, window)
+    by_floor = torch.from_numpy(by_floor.reshape(images, -1).sum(1)).to(floor.dtype).view(floor.shape)
+    return (by_b, by_a, by_floor) if swapped else (by_a, by_b, by_floor)
