@@ -11,6 +11,9 @@ import pytest
 import torch
 
 from regthesis import train
+from regthesis.models.deformation import DeformationCVAE
+from regthesis.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from regthesis.train.step import adam, step
 from regthesis.train.tensors import read
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -32,9 +35,9 @@ def same(a, b):
 
 @pytest.mark.parametrize("at", [1, 7, 8, 23, 30])
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_path, at):
-    steps = {"rate": 1e-2, "validation": pairs(2, seed=1), "every": 7}
+    settings = {"rate": 1e-2, "validation": pairs(2, seed=1), "every": 7}
     straight = network()
-    card = train.fit(straight, pairs(), tmp_path / "a", 30, augment=train.RandomAffine((2.0, 1.5)), **steps)
+    card = train.fit(straight, pairs(), tmp_path / "a", 30, augment=train.RandomAffine((2.0, 1.5)), **settings)
 
     class Stopping(train.RandomAffine):
         calls = 0
@@ -48,10 +51,10 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_pat
         __repr__ = lambda self: repr(train.RandomAffine(self.spacing))  # noqa: E731
 
     with pytest.raises(Stop):
-        train.fit(network(), pairs(), tmp_path / "b", 30, augment=Stopping((2.0, 1.5)), **steps)
+        train.fit(network(), pairs(), tmp_path / "b", 30, augment=Stopping((2.0, 1.5)), **settings)
     again = network()
     torch.rand(7)  # whatever the caller drew meanwhile
-    resumed = train.fit(again, pairs(), tmp_path / "b", 30, augment=train.RandomAffine((2.0, 1.5)), **steps)
+    resumed = train.fit(again, pairs(), tmp_path / "b", 30, augment=train.RandomAffine((2.0, 1.5)), **settings)
     assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
     assert same(straight.state_dict(), again.state_dict())
     assert card["curve"] == resumed["curve"]
@@ -71,6 +74,19 @@ def test_a_finished_run_is_not_trained_again(network, pairs, tmp_path):
     card = train.fit(model, pairs(), tmp_path, 4)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before and len(card["curve"]) == 1
     assert same(model.state_dict(), read(tmp_path / "weights.safetensors")[0])
+
+
+def test_a_loaded_state_lies_in_memory_as_the_weights_do(tmp_path):
+    """In another order the same update might round differently, and takes longer."""
+    model = DeformationCVAE(killed.GRID, killed.SPACING, latent=3)
+    optimiser, loaded = adam(model), adam(model)
+    step(model.loss, optimiser, list(torch.randn(2, 1, 1, *killed.GRID)))
+    save_checkpoint(tmp_path / "c.safetensors", model, optimiser, Progress({}))
+    load_checkpoint(tmp_path / "c.safetensors", model, loaded, {})
+    for weight in model.parameters():
+        for name in ("exp_avg", "exp_avg_sq"):
+            assert loaded.state[weight][name].stride() == weight.stride()
+            assert torch.equal(loaded.state[weight][name], optimiser.state[weight][name])
 
 
 @pytest.mark.slow
