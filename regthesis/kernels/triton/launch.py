@@ -1,0 +1,33 @@
+"""What every launch needs: its device, its grid, and integers wide enough for its offsets."""
+
+from collections.abc import Callable
+
+import torch
+import triton
+import triton.language as tl
+
+BLOCK = 128  # voxels a program works on at a time, one a thread
+WARPS = BLOCK // 32
+INT32 = 2**30  # elements up to which offsets, those of masked lanes included, fit into 32 bits
+
+
+def index_type(*tensors: torch.Tensor) -> tl.dtype:
+    """The integer that offsets into the largest of the tensors are computed in; 64 bits cost some time."""
+    return tl.int32 if max(x.numel() for x in tensors) < INT32 else tl.int64
+
+
+def volume(x: torch.Tensor) -> tuple[int, int, int]:
+    """Sizes (z, y, x) of (b, c, *space); an image in the plane is a volume of a single slice."""
+    return (1, 1, *x.shape[2:])[-3:]
+
+
+def launch(kernel: Callable, programs: int, *args, **constants) -> None:
+    """Run `programs` copies of a kernel on the device of its first tensor, which need not be the current one."""
+    if programs:
+        with torch.cuda.device_of(args[0]):
+            kernel[(programs,)](*args, **constants, BLOCK=BLOCK, num_warps=WARPS, enable_fp_fusion=True)
+
+
+def blocks(elements: int) -> int:
+    """Programs that cover so many elements."""
+    return triton.cdiv(elements, BLOCK)
