@@ -1,26 +1,12 @@
 """Gaussian smoothing: the diffusion-like regularisation of velocities."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-
-import torch
 
 from regthesis.kernels.checks import check_at_least, check_image, check_positive, check_window
+from regthesis.kernels.ops import serves
+from regthesis.kernels.ops import smooth as fused
+from regthesis.kernels.plain import smooth as plain
 from regthesis.kernels.shapes import Float, Number, Tensor
-
-
-@lru_cache(maxsize=64)
-def _smoothing_matrix(
-    n: int, sigma: Number, radius: int, dtype: torch.dtype, device: torch.device
-) -> Float[Tensor, "n n"]:
-    """Row i holds the weights that voxel i gives the n voxels of a line whose ends are replicated."""
-    with torch.inference_mode(False):
-        offset = torch.arange(-radius, radius + 1)
-        weight = torch.exp(-0.5 * (offset.double() / sigma).square())
-        weight = weight / weight.sum()
-        target = (torch.arange(n)[:, None] + offset).clamp(0, n - 1)
-        matrix = torch.zeros(n, n, dtype=torch.double).scatter_add_(1, target, weight.expand(n, -1))
-        return matrix.to(device, dtype)
 
 
 def smooth(
@@ -32,7 +18,10 @@ def smooth(
     length in voxels, None a radius of 4 σ. Section 4.2.2 derives it as the maximum a posteriori under a
     diffusion-like prior (Nielsen et al. 1997).
 
-    Each axis is one product with a banded matrix, which runs at the speed of matrix products both ways.
+    Kernels up to half as long as the lines are summed tap by tap, all axes in one sweep; beyond that each axis is a
+    product with a banded matrix, whose cost does not depend on the kernel. A transform (FFT) was measured too: it
+    catches up only on lines of 500 voxels and more with kernels of that length. There is no recursive filter: it
+    approximates the Gaussian without end to 1e-3 or 1e-4, not the truncated one.
 
     Raises ValueError for a negative sigma, an even size, a wrong rank, or a wrong spacing.
     """
@@ -42,10 +31,11 @@ def smooth(
     check_positive("spacing", spacing, x.ndim - 2)
     if size is not None:
         check_window("size", size)
-    for axis, h in enumerate(spacing, 2):
-        radius = int(4 * sigma / h + 0.5) if size is None else size // 2
-        if sigma == 0 or radius == 0:
-            continue
-        matrix = _smoothing_matrix(x.shape[axis], sigma / h, radius, x.dtype, x.device)
-        x = torch.tensordot(x, matrix, dims=([axis], [1])).movedim(-1, axis)
-    return x
+    sigmas = [float(sigma / h) for h in spacing]
+    radii = [int(4 * s + 0.5) if size is None else size // 2 for s in sigmas]
+    radii = [r if sigma > 0 and n > 1 else 0 for r, n in zip(radii, x.shape[2:], strict=True)]
+    lines = [(n, min(2 * r + 1, n)) for r, n in zip(radii, x.shape[2:], strict=True) if r]
+    if not lines:
+        return x
+    long = 2 * sum(taps for _, taps in lines) > sum(n for n, _ in lines)
+    return fused.smooth(x, sigmas, radii, False) if serves(x) and not long else plain.smooth(x, sigmas, radii)
