@@ -60,6 +60,9 @@ class DeformationCVAE(nn.Module):
         )  # enough to build the network again
         self.shape, self.spacing, self.latent, self.scales, self.sigma = tuple(shape), spacing, latent, scales, sigma
         self.layout = torch.channels_last if rank == 2 else torch.channels_last_3d  # twice the speed on a CPU
+        # PyTorch has a slow convolution for small batches on a CPU, and judges their size by all axes but the last:
+        # inside the network the shortest axis comes last.
+        self.order = sorted(range(rank), key=lambda axis: -shape[axis])
         conv = nn.Conv2d if rank == 2 else nn.Conv3d
         deconv = nn.ConvTranspose2d if rank == 2 else nn.ConvTranspose3d
 
@@ -67,7 +70,7 @@ class DeformationCVAE(nn.Module):
         self.encoder = nn.ModuleList(
             conv(a, b, 3, stride, padding=1) for a, b, stride in zip(widths[:-1], widths[1:], (2, 2, 2, 1), strict=True)
         )
-        self.waist = torch.Size([neck, *(n // 8 for n in shape)])
+        self.waist = torch.Size([neck, *(shape[axis] // 8 for axis in self.order)])
         self.mu = nn.Linear(self.waist.numel(), latent)
         self.log_variance = nn.Linear(self.waist.numel(), latent)
         self.expand = nn.Linear(latent, self.waist.numel())
@@ -111,7 +114,7 @@ class DeformationCVAE(nn.Module):
         """Mean and log variance of q(z | F, M)."""
         self._check("moving", moving)
         self._check("fixed", fixed)
-        h = torch.cat([moving, fixed], 1).contiguous(memory_format=self.layout)  # (b, 2, *space)
+        h = self._inward(torch.cat([moving, fixed], 1))  # (b, 2, *space)
         for layer in self.encoder:
             h = leaky_relu(layer(h))  # 1/2, 1/4, 1/8, 1/8 of the size
         h = h.flatten(1)
@@ -154,7 +157,7 @@ class DeformationCVAE(nn.Module):
     def _velocities(self, z: Tensor, moving: Tensor, scales: int) -> list[Tensor]:
         """The velocities of the finest `scales`, finest first, each on its own grid and in its voxels."""
         self._check("moving", moving)
-        h = leaky_relu(self.expand(z)).view(-1, *self.waist)
+        h = leaky_relu(self.expand(z)).view(-1, *self.waist).contiguous(memory_format=self.layout)
         finished = []
         for level, layer in zip((3, 2, 1), self.decoder, strict=True):
             h = leaky_relu(layer(self._beside(moving, h)))
@@ -162,19 +165,28 @@ class DeformationCVAE(nn.Module):
                 finished.append(self._velocity(self.heads[level - 1](self._beside(moving, h))))
         return finished[::-1]
 
+    def _inward(self, x: Tensor) -> Tensor:
+        """Images as the convolutions take them."""
+        return x.permute(0, 1, *(2 + axis for axis in self.order)).contiguous(memory_format=self.layout)
+
+    def _outward(self, x: Tensor) -> Tensor:
+        """What convolutions gave, as images are."""
+        return x.permute(0, 1, *(2 + self.order.index(axis) for axis in range(len(self.shape)))).contiguous()
+
     def _beside(self, moving: Tensor, h: Tensor) -> Tensor:
         """The features of a scale with the moving image of that size as one more channel."""
-        small = kernels.resize(moving, h.shape[2:]).to(h.dtype)
-        return torch.cat([h, small], 1).contiguous(memory_format=self.layout)
+        scale = self.shape[self.order[0]] // h.shape[2]
+        small = kernels.resize(moving, [n // scale for n in self.shape]).to(h.dtype)
+        return torch.cat([h, self._inward(small)], 1)
 
     def _velocity(self, raw: Tensor) -> Float[Tensor, "b d *space"]:
         """A head's output as a velocity: bounded by tanh, smoothed by sigma mm (Eq. 4.11)."""
-        space = raw.shape[2:]
-        reach = raw.new_tensor([REACH * (n - 1) / 2 for n in space], dtype=torch.float32)
-        spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(self.spacing, self.shape, space, strict=True)]
         with torch.autocast(raw.device.type, enabled=False):
-            v = raw.float().contiguous().tanh() * reach.view(-1, *[1] * len(space))
-            return kernels.smooth(v, self.sigma, spacing, KERNEL)
+            raw = self._outward(raw.float())
+            space = raw.shape[2:]
+            reach = raw.new_tensor([REACH * (n - 1) / 2 for n in space])
+            spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(self.spacing, self.shape, space, strict=True)]
+            return kernels.smooth(raw.tanh() * reach.view(-1, *[1] * len(space)), self.sigma, spacing, KERNEL)
 
     def _check(self, name: str, image: Tensor) -> None:
         if image.shape[1:] != (1, *self.shape):

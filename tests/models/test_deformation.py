@@ -73,12 +73,21 @@ def test_the_velocity_is_smoothed_in_millimetres():
     for shape, spacing in [((64, 96), (1.5, 2.0)), ((32, 48), (1.5 * 63 / 31, 2.0 * 95 / 47))]:
         raw = torch.zeros(1, 2, *shape)
         raw[..., shape[0] // 2, shape[1] // 2] = 1e-3
-        v = model._velocity(raw)[0, 0].double()
+        v = model._velocity(model._inward(raw))[0, 0].double()
         for axis in (0, 1):
             profile = v.sum(1 - axis) / v.sum()
             x = torch.arange(shape[axis]) - shape[axis] // 2
             sigma = float((profile * x**2).sum().sqrt()) * spacing[axis]
             assert sigma == pytest.approx(3.0, rel=0.02)
+
+
+@pytest.mark.parametrize("shape", [(8, 16, 16), (16, 8, 24), (24, 16, 8), (8, 16)])
+def test_the_order_of_axes_inside_is_undone_outside(shape):
+    model = DeformationCVAE(shape, (1.0,) * len(shape), latent=2)
+    image = torch.randn(1, 1, *shape)
+    assert sorted(model._inward(image).shape[2:], reverse=True) == list(model._inward(image).shape[2:])
+    assert torch.equal(model._outward(model._inward(image)), image)
+    assert model(image, image).velocities[0].shape[2:] == shape
 
 
 def test_a_registration_never_folds_and_repeats(rank):
