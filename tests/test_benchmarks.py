@@ -27,7 +27,7 @@ def run(out: Path, *words: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.slow
 def test_every_operation_of_every_library_at_small_sizes(tmp_path):
-    small = ["--sizes", "64x32", "--cubes", "16", "32", "--window-size", "40x48", "--without-memory"]
+    small = ["--sizes", "64x32", "--cubes", "16", "24", "--window-size", "40x48", "--without-memory"]
     done = run(tmp_path / "record", *small)
     assert done.returncode == 0, done.stderr
     assert "computes something else" not in done.stdout
@@ -72,10 +72,9 @@ def test_without_a_gpu_it_is_not_measured(tmp_path, capsys):
     assert "not measured" in capsys.readouterr().out and not list(tmp_path.iterdir())
 
 
-def test_calls_take_turns(monkeypatch):
+def test_calls_take_turns():
     import timing
 
-    monkeypatch.setattr(timing, "SAMPLE", 1e-9)  # one call a sample
     order = []
     calls = {name: (lambda name=name: order.append(name)) for name in "abc"}
     taken = timing.interleave(calls, 0, "cpu")

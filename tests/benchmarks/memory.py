@@ -14,7 +14,7 @@ from operations import OPERATIONS, inputs
 
 
 def peaks(cells: list[tuple[str, str, tuple[int, ...], str]], device: str, threads: int) -> list[float]:
-    """`peak` of each (operation, library, shape, direction), one process after another, each forked after the imports."""
+    """`peak` of each (operation, library, shape, direction), each in a process forked after the imports."""
     context = multiprocessing.get_context("forkserver")
     names = dict.fromkeys(library for _, library, _, _ in cells)
     context.set_forkserver_preload([module for name in names for module in LIBRARIES[name].modules])

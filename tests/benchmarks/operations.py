@@ -72,9 +72,15 @@ def _symmetric(steps: int) -> Callable[[int], tuple[float, float]]:
 
 
 def _local_cc(window: int) -> Operation:
-    arguments = {"window": window}
     return Operation(
-        f"LCC, window {window}", "lcc", ("fixed", "moving"), ("moving",), arguments, loss=True, floor=_lcc(1)
+        f"LCC, window {window}",
+        "lcc",
+        ("fixed", "moving"),
+        ("moving",),
+        {"window": window},
+        loss=True,
+        margin=window - 1,  # half a window to the centres that a voxel counts in, half to the ends of theirs
+        floor=_lcc(1),
     )
 
 
@@ -123,7 +129,8 @@ def _smooth_noise(seed: int, channels: int, shape: tuple[int, ...], every: int =
 def _image(seed: int, channels: int, shape: tuple[int, ...]) -> torch.Tensor:
     random = torch.Generator().manual_seed(100 + seed)
     noise = torch.randn(1, channels, *shape, generator=random)
-    return 2 + _smooth_noise(seed, channels, shape) + _smooth_noise(50 + seed, channels, shape, 3) / 2 + noise / 10
+    texture = _smooth_noise(seed, channels, shape) + _smooth_noise(50 + seed, channels, shape, 3) / 2
+    return 20 + 10 * texture + noise
 
 
 INPUTS: dict[str, Callable[[tuple[int, ...]], torch.Tensor]] = {

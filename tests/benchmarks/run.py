@@ -87,8 +87,13 @@ def measure(part, operation, shape, direction, names, wanted) -> list[dict]:
     if "regthesis" not in calls:
         return []
     ours = outcome(operation, made["regthesis"], calls["regthesis"], direction)
-    differences = {n: difference(operation, ours, outcome(operation, made[n], c, direction)) for n, c in calls.items()}
-    taken = interleave(calls, wanted.seconds, wanted.device)
+    differences = {}
+    for name, call in calls.items():
+        try:
+            differences[name] = difference(operation, ours, outcome(operation, made[name], call, direction))
+        except RuntimeError as error:  # a size that a network does not fit, too little memory
+            print(f"  {name} cannot: {str(error).splitlines()[0]}")
+    taken = interleave({name: calls[name] for name in differences}, wanted.seconds, wanted.device)
     voxels = math.prod(shape)
     floor = operation.floor(len(shape))[direction != "forward"] * voxels if operation.floor else None
     common = {"part": part, "operation": operation.name, "size": text(shape), "voxels": voxels, "direction": direction}

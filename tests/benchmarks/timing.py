@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-SAMPLE = 0.02  # seconds; a shorter call is repeated until a sample has lasted so long
+SAMPLE = 0.02  # seconds; a shorter call is repeated until a sample has lasted so long, or as long as the cell may
 PAUSE = 0.01  # seconds between two samples: threads that spin while they wait for work fall asleep
 LEAST, MOST = 3, 41  # rounds
 
@@ -22,7 +22,8 @@ def interleave(calls: dict[str, Callable], seconds: float, device: str) -> dict[
     be repeated, and is not counted.
     """
     with _undisturbed():
-        repeats = {name: math.ceil(SAMPLE / max(_seconds(call, 1, device), 1e-6)) for name, call in calls.items()}
+        sample = min(SAMPLE, seconds)
+        repeats = {n: math.ceil(sample / max(_seconds(call, 1, device), 1e-6)) or 1 for n, call in calls.items()}
         names, taken, end = list(calls), {name: [] for name in calls}, time.perf_counter() + seconds
         for k in itertools.count():
             if k == MOST or (k >= LEAST and time.perf_counter() > end):
