@@ -1,7 +1,6 @@
 """How time is measured: calls that take turns in rounds, and the bandwidth of a copy."""
 
 import gc
-import itertools
 import math
 import statistics
 import time
@@ -18,18 +17,21 @@ LEAST, MOST = 3, 41  # rounds
 def interleave(calls: dict[str, Callable], seconds: float, device: str) -> dict[str, list[float]]:
     """Seconds a call, by name: rounds in which every call has its turn, another one first in each.
 
-    As many rounds as fit into `seconds`, but at least `LEAST`. A round before them says how often a short call is to
-    be repeated, and is not counted.
+    As many rounds as fit into `seconds`, but at least `LEAST`. The first round says how often short calls are to be
+    repeated in a sample; it counts if none is short. All calls have been warmed up before.
     """
     with _undisturbed():
+        end, names = time.perf_counter() + seconds, list(calls)
+        taken = {name: [_seconds(call, 1, device)] for name, call in calls.items()}
         sample = min(SAMPLE, seconds)
-        repeats = {n: math.ceil(sample / max(_seconds(call, 1, device), 1e-6)) or 1 for n, call in calls.items()}
-        names, taken, end = list(calls), {name: [] for name in calls}, time.perf_counter() + seconds
-        for k in itertools.count():
-            if k == MOST or (k >= LEAST and time.perf_counter() > end):
-                return taken
-            for name in names[k % len(names) :] + names[: k % len(names)]:
+        repeats = {name: max(1, math.ceil(sample / first)) for name, (first,) in taken.items()}
+        if max(repeats.values()) > 1:
+            taken = {name: [] for name in calls}
+        while (done := len(taken[names[0]])) < MOST and (done < LEAST or time.perf_counter() < end):
+            first = done % len(names)
+            for name in names[first:] + names[:first]:
                 taken[name].append(_seconds(calls[name], repeats[name], device))
+    return taken
 
 
 def copy_bandwidth(device: str, megabytes: int = 256) -> float:
