@@ -3,16 +3,14 @@
 import pytest
 import torch
 
-from regthesis.kernels import exp, local_cc, ops, smooth, symmetric_lcc, warp, warp_labels
+from regthesis.kernels import exp, local_cc, smooth, symmetric_lcc, warp, warp_labels
 from regthesis.kernels.plain import centre as plain_centre
 from regthesis.kernels.plain import exp as plain_exp
 from regthesis.kernels.plain import lcc as plain_lcc
 from regthesis.kernels.plain import warp as plain_warp
 
-pytestmark = [
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU at hand"),
-    pytest.mark.skipif(not ops._installed("triton"), reason="Triton is not installed"),
-]
+pytest.importorskip("triton")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU at hand")
 
 SHAPES = [(61, 130), (20, 33, 70)]
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=["2d", "3d"])

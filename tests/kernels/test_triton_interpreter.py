@@ -24,15 +24,3 @@ def test_the_kernels_agree_with_plain_torch_in_the_interpreter():
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert " passed" in run.stdout and "skipped" not in run.stdout, run.stdout
-
-
-@pytest.mark.slow
-def test_torch_compile_on_the_cpu_ignores_the_interpreter():
-    program = """
-import torch
-f = torch.compile(lambda x: (x.sin() * x).sum(0))
-x = torch.randn(5, 3)
-torch.testing.assert_close(f(x), (x.sin() * x).sum(0))
-"""
-    env = os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-c", program], env=env, check=True)

@@ -10,14 +10,14 @@ import triton.language as tl
 
 from regthesis.kernels.plain.centre import centred_backward, floor, rises
 from regthesis.kernels.shapes import Float, Number, Tensor
-from regthesis.kernels.triton.launch import index_type, launch
+from regthesis.kernels.triton.launch import index_type, kernel, launch
 
 __all__ = ["centred", "centred_backward"]
 
 CHUNK = 8192  # voxels a program adds up
 
 
-@triton.jit
+@kernel
 def _sums(x, sums, n, CHUNK: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr):
     """Sum over each chunk of a channel less the channel's first voxel."""
     program = tl.program_id(0).to(INDEX)
@@ -31,7 +31,7 @@ def _sums(x, sums, n, CHUNK: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.conste
     tl.store(sums + program, tl.sum(total, 0))
 
 
-@triton.jit
+@kernel
 def _centre(x, means, out, squares, n, CHUNK: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr):
     """Each channel less its first voxel, less `means`, and the sum of squares over each chunk of the result."""
     program = tl.program_id(0).to(INDEX)

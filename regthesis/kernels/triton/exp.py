@@ -1,19 +1,20 @@
 """The exponential of a velocity field: one kernel a squaring, both ways.
 
 Bytes a voxel in space, float32, N squarings: 24 N forward, the scaling by 2^-N going with the first squaring, and 24
-more where the stages are kept; 48 N backward: field and gradient are read, the result is cleared, read and written.
+more where the stages are kept; 60 N backward: field and gradient are read, the result is cleared, read and written.
 """
 
+from collections.abc import Callable
+
 import torch
-import triton
 import triton.language as tl
 
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.kernels.triton.cell import corner, field_voxels, interpolate, locate, slope
-from regthesis.kernels.triton.launch import blocks, index_type, launch, volume
+from regthesis.kernels.triton.launch import blocks, index_type, kernel, launch, volume
 
 
-@triton.jit
+@kernel
 def _square(u, out, scale, nz, ny, nx, D: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr):
     """w + w∘(id + w) of w = `scale` u."""
     field, voxels, i, here = field_voxels(nz, ny, nx, INDEX, BLOCK)
@@ -26,7 +27,7 @@ def _square(u, out, scale, nz, ny, nx, D: tl.constexpr, INDEX: tl.constexpr, BLO
         tl.store(out + (field * D + axis) * voxels + i, scale * (own + moved), mask=here)
 
 
-@triton.jit
+@kernel
 def _square_backward(grad, u, out, scale, nz, ny, nx, D: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr):
     """Add `scale` times the gradient by u of u + u∘(id + u): as itself, as what is sampled, and as where."""
     field, voxels, i, here = field_voxels(nz, ny, nx, INDEX, BLOCK)
@@ -58,10 +59,10 @@ def _square_backward(grad, u, out, scale, nz, ny, nx, D: tl.constexpr, INDEX: tl
     tl.atomic_add(out + (D - 1) * voxels, own + along_x, mask=here, sem="relaxed")
 
 
-def _run(kernel, u: Tensor, *tensors: Tensor, scale: float) -> None:
+def _run(function: Callable, u: Tensor, *tensors: Tensor, scale: float) -> None:
     nz, ny, nx = volume(u)
     programs = u.shape[0] * blocks(nz * ny * nx)
-    launch(kernel, programs, *tensors, scale, nz, ny, nx, D=u.shape[1], INDEX=index_type(u))
+    launch(function, programs, *tensors, scale, nz, ny, nx, D=u.shape[1], INDEX=index_type(u))
 
 
 def _stages(v: Float[Tensor, "b d *space"], steps: int) -> Float[Tensor, "steps b d *space"]:

@@ -1,7 +1,7 @@
 """Squared local correlation in two kernels, its gradients in two more.
 
-Forward, `_sums_zx` gathers the sums of a, b, a², b² and ab over the window's extent along z and x, and `_correlate`
-over y, where it also finishes. Backward, `_pulls_zx` and `_gradients` do the same to the five maps by which the
+Forward, `sums_zx` gathers the sums of a, b, a², b² and ab over the window's extent along z and x, and `correlate`
+over y, where it also finishes. Backward, `pulls_zx` and `gradients` do the same to the five maps by which the
 gradient of a window reaches its voxels. A program owns a strip of lines and walks along it, in z in the first kernel of
 a pair, in y in the second: one voxel enters the window and one leaves, at a cost that no window changes. Along x
 - forward each row is summed tap by tap, 4 `window` reads a voxel out of the first-level cache: differences of running
@@ -11,7 +11,8 @@ a pair, in y in the second: one voxel enters the window and one leaves, at a cos
 Volumes are worked through in slabs, for the five maps between the kernels of a pair to be small enough for the
 second-level cache. Bytes a voxel in float32, both gradients wanted: forward 8 read and 24 written (the result, and
 five maps that backward needs), backward 32 read and 8 written, 72 in all; the maps between take 80 more, which
-reach the memory where a slab exceeds the cache. No atomics: equal bits on every run.
+reach the memory where a slab exceeds the cache, as does what is read again on leaving the window. No atomics: equal
+bits on every run.
 """
 
 from collections.abc import Iterator

@@ -3,6 +3,7 @@
 import triton
 import triton.language as tl
 
+from regthesis.kernels.triton.launch import kernel
 from regthesis.kernels.triton.sliding import add, extent, subtract
 
 
@@ -23,7 +24,7 @@ def _pulls(grad, moments, i, step, there, count, A: tl.constexpr, B: tl.constexp
     return (weight * scale, pull_a, pull_b, mean_a, mean_b), -g * scale * scale
 
 
-@triton.jit
+@kernel
 def pulls_zx(
     grad, moments, sums, grad_floor, first, planes, nz, ny, nx, radius_z, radius_y, radius_x, strip,
     A: tl.constexpr, B: tl.constexpr, ROWS: tl.constexpr, SEGMENT: tl.constexpr,
@@ -101,7 +102,7 @@ def _differences(sums, step, x, there, nx, radius, A: tl.constexpr, B: tl.conste
     return _difference(sums, there, high, low, left, end, crossing), pull_a, pull_b, mean_a, mean_b
 
 
-@triton.jit
+@kernel
 def gradients(
     sums, a, b, grad_a, grad_b, first, planes, nz, ny, nx, radius_y, radius_x, strip,
     A: tl.constexpr, B: tl.constexpr, SEGMENT: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr,

@@ -3,6 +3,7 @@
 import triton
 import triton.language as tl
 
+from regthesis.kernels.triton.launch import kernel
 from regthesis.kernels.triton.sliding import add, extent, five, subtract
 
 
@@ -23,7 +24,7 @@ def _row_sums(a, b, i, x, there, nx, radius):
     return sum_a, sum_b, sum_aa, sum_bb, sum_ab
 
 
-@triton.jit
+@kernel
 def sums_zx(a, b, sums, first, planes, nz, ny, nx, radius_z, radius_x, strip, INDEX: tl.constexpr, BLOCK: tl.constexpr):
     """Sums over z and x on the slab of `planes` planes from `first` on, image by image: (images, 5, planes, ny, nx)."""
     plane = tl.full((), 1, INDEX) * ny * nx
@@ -54,7 +55,7 @@ def sums_zx(a, b, sums, first, planes, nz, ny, nx, radius_z, radius_x, strip, IN
             tl.store(sums + (m * planes + z - first) * plane + i, totals[m] + lost[m], mask=here)
 
 
-@triton.jit
+@kernel
 def correlate(
     sums, floor, cc, moments, first, planes, nz, ny, nx, radius_z, radius_y, radius_x, strip,
     INDEX: tl.constexpr, BLOCK: tl.constexpr,

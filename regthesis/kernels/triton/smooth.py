@@ -7,24 +7,23 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-import triton
 import triton.language as tl
 
+from regthesis.kernels.plain.smooth import gaussian
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.kernels.triton.launch import blocks, index_type, launch
+from regthesis.kernels.triton.launch import blocks, index_type, kernel, launch
 
 
 @lru_cache(maxsize=64)
 def _taps(sigma: float, radius: int, device: torch.device) -> Float[Tensor, "two taps"]:
     """Weight of each distance from 0 to `radius` voxels in a kernel that sums to one; of all beyond it on one side."""
     with torch.inference_mode(False):
-        weights = torch.exp(-0.5 * (torch.arange(radius + 1).double() / sigma).square())
-        weights /= 2 * weights.sum() - weights[0]
+        weights = gaussian(sigma, radius)[radius:]
         beyond = weights.flip(0).cumsum(0).flip(0) - weights
         return torch.stack([weights, beyond]).to(device, torch.float32)
 
 
-@triton.jit
+@kernel
 def _smooth(x, out, taps, voxels, n, inner, radius, ADJOINT: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr):
     """One axis of n voxels that lie `inner` apart.
 

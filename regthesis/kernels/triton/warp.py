@@ -8,15 +8,14 @@ the image's gradient.
 from collections.abc import Callable
 
 import torch
-import triton
 import triton.language as tl
 
 from regthesis.kernels.shapes import Float, Int, Tensor
 from regthesis.kernels.triton.cell import corner, field_voxels, interpolate, locate, slope
-from regthesis.kernels.triton.launch import blocks, index_type, launch, volume
+from regthesis.kernels.triton.launch import blocks, index_type, kernel, launch, volume
 
 
-@triton.jit
+@kernel
 def _warp(
     image, u, out, nz, ny, nx, channels, sharing, step, D: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr
 ):
@@ -27,7 +26,7 @@ def _warp(
         tl.store(out + (field * channels + channel) * voxels + i, value, mask=here)
 
 
-@triton.jit
+@kernel
 def _warp_backward(
     grad, image, u, grad_image, grad_u, nz, ny, nx, channels, sharing, step,
     IMAGE: tl.constexpr, U: tl.constexpr, D: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr,
@@ -59,7 +58,7 @@ def _warp_backward(
         tl.store(grad_u + (D - 1) * voxels, along_x, mask=here)
 
 
-@triton.jit
+@kernel
 def _warp_labels(
     labels, u, out, nz, ny, nx, channels, sharing, step, D: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr
 ):
@@ -82,13 +81,13 @@ def _warp_labels(
         tl.store(out + (field * channels + channel) * voxels + i, winner, mask=here)
 
 
-def _run(kernel: Callable, image: Tensor, u: Tensor, *tensors: Tensor, **constants) -> None:
-    """Launch `kernel(*tensors, ...)` on every voxel of the fields u."""
+def _run(function: Callable, image: Tensor, u: Tensor, *tensors: Tensor, **constants) -> None:
+    """Launch `function(*tensors, ...)` on every voxel of the fields u."""
     sharing = image.shape[0] if u.shape[0] == 1 else 1
     step = int(image.shape[0] > 1)  # from the image of one field to the image of the next
     nz, ny, nx = volume(u)
     launch(
-        kernel,
+        function,
         u.shape[0] * blocks(nz * ny * nx),
         *tensors,
         *(nz, ny, nx, image.shape[1], sharing, step),
