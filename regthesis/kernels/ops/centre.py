@@ -19,7 +19,8 @@ def centred_backward(grad: Tensor, floor_grad: Tensor, x: Tensor, rise: Tensor) 
 def _save(ctx, inputs, output):
     a, b, _, rises = output
     ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(rises)
+    constant = [x for x, varies in zip((a, b), ctx.needs_input_grad, strict=False) if not varies]
+    ctx.mark_non_differentiable(rises, *constant)
     ctx.save_for_backward(a, b, rises)
 
 
