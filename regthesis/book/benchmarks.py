@@ -7,13 +7,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import NullLocator
 
 from regthesis.book.look import PALETTE, WIDTH
 from regthesis.errors import UserError
 
 __all__ = ["COLOURS", "Record", "read"]
 
-OURS = "regthesis"
+OURS, NOTHING = "regthesis", "–"
 COLOURS = {
     OURS: PALETTE["red"],
     "MONAI": PALETTE["green"],
@@ -47,36 +48,40 @@ class Record:
 
     def machine(self) -> pd.DataFrame:
         """What was measured where."""
-        about = self.about
-        lines = about["machine"] | {"threads": about["threads"], "copy of a large array (GB/s)": about["copy GB/s"]}
-        lines |= {"gpu": about["machine"].get("gpu", "not measured"), "date": about["date"], "commit": about["commit"]}
-        lines |= about["versions"] | about["absent"]
+        about, here = self.about, self.about["machine"]
+        lines = {
+            "processor": f"{here['processor']}, {here['cores']} cores, {here['memory GB']} GB, {here['system']}",
+            "GPU": here.get("gpu", "not measured"),
+            "threads": about["threads"],
+            "copy of a large array": f"{about['copy GB/s']} GB/s",
+            "versions": ", ".join(f"{name} {version}" for name, version in about["versions"].items()),
+            "date, commit": f"{about['date']}, {about['commit']}",
+            "command": f"`{about['command']}`",
+        }
+        lines |= about["absent"]
         return pd.DataFrame({"recorded": lines.values()}, pd.Index(lines, name="")).astype(str)
 
     def sizes(self) -> list[str]:
         return list(self._part("sizes")["size"].unique())
 
     def times(self, size: str) -> pd.DataFrame:
-        """Median milliseconds by operation and direction; last the ratio of the fastest peer to ours."""
-        rows = self._part("sizes")
-        rows = rows[rows["size"] == size]
-        table = self._wide(rows, "ms").map(_three_digits)
-        peers = rows[rows["library"] != OURS].groupby(["operation", "direction"], sort=False)["ratio"].min()
-        table["fastest peer / ours"] = [f"{peers[at]:.1f}" if at in peers.index else "–" for at in table.index]
-        return _one_index(table)
+        """Median milliseconds, forward / both ways, by operation and library; last the fastest peer over ours."""
+        rows = self._at(size)
+        table = self._wide(rows, "ms", _three_digits)
+        peers = rows[rows["library"] != OURS].groupby(["operation", "way"])["ratio"].min().unstack("way")
+        table["fastest peer / ours"] = _both(peers.reindex(table.index), "{:.1f}".format)
+        return table
 
     def memory(self, size: str) -> pd.DataFrame:
-        """Peak memory in MB, forward and backward where there is a backward."""
-        rows = self._part("sizes")
-        rows = rows[(rows["size"] == size) & ((rows["direction"] != "forward") | (rows["operation"] == "warp labels"))]
-        return _one_index(self._wide(rows, "memory_mb").map(_three_digits))
+        """Peak memory in MB, forward / both ways."""
+        return self._wide(self._at(size), "memory_mb", _three_digits)
 
     def bandwidth(self, size: str) -> pd.DataFrame:
-        """Share of the floor that is reached: bytes that must move over the time, against the copy, in per cent."""
-        rows = self._part("sizes")
-        rows = rows[(rows["size"] == size) & rows["floor_bytes"].notna()]
+        """Bytes that must move over the time, against the copy, in per cent, forward / both ways."""
+        rows = self._at(size)
+        rows = rows[rows["floor_bytes"].notna()]
         share = rows["floor_bytes"] / rows["ms"] / self.about["copy GB/s"] / 1e4
-        return _one_index(self._wide(rows.assign(share=share), "share").map(lambda x: f"{x:.0f} %"))
+        return self._wide(rows.assign(share=share), "share", "{:.0f}".format)
 
     def windows(self) -> pd.DataFrame:
         """Milliseconds by window of the local correlation, both ways; last the widest over the narrowest."""
@@ -100,19 +105,23 @@ class Record:
         return pd.Series({at: np.polyfit(np.log(g["voxels"]), np.log(g["ms"]), 1)[0] for at, g in grouped})
 
     def growth(self):
-        """Time against voxels, a panel an operation, with our slope in the title."""
+        """Time against the side of a cube on logarithmic axes, a panel an operation, with our slope over voxels."""
         rows, slopes = self._part("cubes"), self.slopes()
         names = rows["operation"].unique()
-        figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 2.7), sharey=True, squeeze=False)
-        for ax, name in zip(axes[0], names, strict=True):
+        figure, axes = plt.subplots(-(-len(names) // 2), 2, figsize=(WIDTH, 5), sharey=True, sharex=True)
+        sides = (rows["voxels"].drop_duplicates() ** (1 / 3)).round().astype(int)
+        for ax, name in zip(axes.flat, names, strict=False):
             for library in self._libraries(rows):
                 cell = rows[(rows["operation"] == name) & (rows["library"] == library)]
                 look = {"color": COLOURS[library], "marker": MARKERS[library], "markersize": 4}
                 ax.loglog(cell["voxels"], cell["ms"], label=library, zorder=3 if library == OURS else 2, **look)
-            ax.set(title=f"{name}\nslope {slopes[name, OURS]:.2f}", xlabel="voxels")
+            ax.set_title(f"{name}: slope {slopes[name, OURS]:.2f}")
+            ax.set_xticks(sides**3, [f"{side}³" for side in sides])
+            ax.xaxis.set_minor_locator(NullLocator())
             ax.grid(color="#DDDDDD", linewidth=0.6)
-        axes[0, 0].set_ylabel("forward + backward (ms)")
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=len(COLOURS), loc="outside lower center")
+        figure.supxlabel("voxels", fontsize=9)
+        figure.supylabel("forward + backward (ms)", fontsize=9)
+        figure.legend(*axes.flat[0].get_legend_handles_labels(), ncols=len(COLOURS), loc="outside upper center")
         return figure
 
     def _part(self, name: str) -> pd.DataFrame:
@@ -121,23 +130,26 @@ class Record:
     def _libraries(self, rows: pd.DataFrame) -> list[str]:
         return [name for name in COLOURS if name in set(rows["library"])]
 
-    def _wide(self, rows: pd.DataFrame, values: str) -> pd.DataFrame:
-        """Operations and directions down, libraries across, both in the order of measuring."""
-        table = rows.pivot(index=["operation", "direction"], columns="library", values=values)
-        order = list(dict.fromkeys(zip(rows["operation"], rows["direction"], strict=True)))
-        return table.loc[order, self._libraries(rows)]
+    def _at(self, size: str) -> pd.DataFrame:
+        """The rows of a size, with the way they go: a training step goes both."""
+        rows = self._part("sizes")
+        rows = rows[rows["size"] == size]
+        return rows.assign(way=np.where(rows["direction"] == "forward", "forward", "both"))
+
+    def _wide(self, rows: pd.DataFrame, values: str, shown) -> pd.DataFrame:
+        """Operations down in the order of measuring, libraries across, `shown` of both ways in each cell."""
+        wide = rows.pivot(index=["operation", "library"], columns="way", values=values)
+        cells = _both(wide, shown).unstack("library", fill_value=NOTHING)
+        return cells.loc[rows["operation"].unique(), self._libraries(rows)].rename_axis(index=None, columns=None)
+
+
+def _both(table: pd.DataFrame, shown) -> pd.Series:
+    """`forward / both ways` of each row, a dash where there is nothing."""
+    ways = table.reindex(columns=["forward", "both"]).map(lambda x: NOTHING if np.isnan(x) else shown(x))
+    return ways["forward"] + " / " + ways["both"]
 
 
 def _three_digits(value: float) -> str:
-    """0.123, 1.23, 12.3, 123, 1234; a dash where nothing was measured."""
-    if np.isnan(value):
-        return "–"
+    """0.123, 1.23, 12.3, 123, 1234."""
     digits = 2 - int(np.floor(np.log10(value))) if value > 0 else 0
     return f"{value:.{min(max(digits, 0), 3)}f}"
-
-
-def _one_index(table: pd.DataFrame) -> pd.DataFrame:
-    """Operation and direction as one label."""
-    short = {"forward": "forward", "forward+backward": "both ways", "step": ""}
-    labels = [f"{name}, {short[direction]}".rstrip(", ") for name, direction in table.index]
-    return table.set_axis(pd.Index(labels), axis=0).rename_axis(columns=None)
