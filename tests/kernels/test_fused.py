@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regthesis.kernels import exp, ops, warp, warp_labels
+from regthesis.kernels.compiled import exp as compiled_exp
 from regthesis.kernels.compiled import warp as compiled_warp
+from regthesis.kernels.compiled.threads import SOURCES, stamp
 from regthesis.kernels.ops import exp as exp_ops
 from regthesis.kernels.ops import warp as warp_ops
 from regthesis.kernels.plain import exp as plain_exp
@@ -212,3 +214,14 @@ def test_compiled_graphs_hold_the_operators_whole():
     subprocess.run(
         [sys.executable, "-c", GRAPH], check=True
     )  # apart from the tests' shape checks, which cannot be traced
+
+
+def test_kept_machine_code_ends_with_any_source_it_was_made_from(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.py").write_text(f"{name} = 1\n")
+    before = stamp(tmp_path)
+    assert stamp(tmp_path) == before
+    (tmp_path / "b.py").write_text("b = 2\n")
+    assert stamp(tmp_path) != before
+    for kernel in (compiled_warp._warp, compiled_exp._square):
+        assert kernel._cache._cache_file._source_stamp == SOURCES

@@ -29,15 +29,22 @@ def strides(shape):
 
 @compiled
 def _locate_along(u, first, step, n, stride, corner, beyond, inside):
+    """Along one axis, where voxel x of the row stands at `first` + x `step`. The fraction is that of u alone, which
+    has digits to spare that the position, far from the origin, has not.
+    """
     real = u.dtype.type
-    zero, one, last, lowest = real(0), real(1), real(n - 1), np.int32(max(n - 2, 0))
+    zero, one, furthest, last = real(0), real(1), real(n), np.int32(n - 1)
     for x in range(len(u)):
-        position = real(first + step * x) + u[x]
-        inside[x] = one if position > zero and position < last else zero
-        position = position if position > zero else zero  # NaN ends here as well
-        position = position if position < last else last
-        lower = min(np.int32(position), lowest)
-        beyond[x] = position - real(lower)
+        far = u[x] if u[x] == u[x] else zero  # NaN looks at its own voxel
+        far = far if far > -furthest else -furthest
+        far = far if far < furthest else furthest
+        whole = np.floor(far)
+        lower, part = np.int32(first + step * x) + np.int32(whole), far - whole
+        free = lower < last and (lower > 0 or (lower == 0 and part > zero))
+        part = part if free else (zero if lower < last else one)
+        lower = min(max(lower, np.int32(0)), max(last - np.int32(1), np.int32(0)))
+        beyond[x] = part if n > 1 else zero
+        inside[x] = one if free else zero
         corner[x] += lower * np.int32(stride)
 
 

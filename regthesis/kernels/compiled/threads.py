@@ -4,11 +4,21 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 
 import torch
 from numba import njit
 
 SMALL = 8192  # elements of the output: below, handing work to a thread costs more than it saves
+
+
+def stamp(folder: Path) -> str:
+    """What changes with any source file in a folder."""
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+
+
+SOURCES = stamp(Path(__file__).parent)
 
 
 def compiled(function: Callable) -> Callable:
@@ -18,9 +28,11 @@ def compiled(function: Callable) -> Callable:
     """
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:
-        return njit(cache=True, **options)(function)
+        kept = njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it
         return njit(**options)(function)
+    kept._cache._cache_file._source_stamp = SOURCES  # Numba would look at one file and miss what it calls in others
+    return kept
 
 
 @lru_cache(maxsize=1)
