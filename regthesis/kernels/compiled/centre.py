@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regthesis.kernels.compiled.memory import empty
+from regthesis.kernels.compiled.memory import empty, flat
 from regthesis.kernels.compiled.threads import compiled, spread
 from regthesis.kernels.plain.centre import floor, rises
 
@@ -64,10 +64,6 @@ def _add_scaled(out, grad, x, factors, n, start, stop):
             out[i] = grad[i] + factors[channel] * x[i]
 
 
-def _flat(x: Tensor) -> np.ndarray:
-    return x.detach().contiguous().numpy().reshape(-1)
-
-
 def _chunks(x: Tensor) -> tuple[int, int]:
     """How many chunks there are, and the voxels in a channel."""
     n = math.prod(x.shape[2:])
@@ -80,10 +76,10 @@ def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
     One voxel's value goes first: it takes a large offset away without rounding, and leaves a constant channel at
     exactly zero, which subtracting a rounded mean alone does not.
     """
-    (chunks, n), out, flat = _chunks(x), empty(x.shape, x), _flat(x)
+    (chunks, n), out, values = _chunks(x), empty(x.shape, x), flat(x)
     totals = np.empty((*x.shape[:2], *[1] * (x.ndim - 3), math.ceil(n / CHUNK)))
-    spread(_sums, chunks, flat, totals.reshape(-1), n)
-    spread(_centre, chunks, _flat(out), totals.reshape(-1), flat, totals.sum(-1).reshape(-1) / n, n)
+    spread(_sums, chunks, values, totals.reshape(-1), n)
+    spread(_centre, chunks, flat(out), totals.reshape(-1), values, totals.sum(-1).reshape(-1) / n, n)
     return out, torch.from_numpy(totals.sum(-1, keepdims=True) / n).to(x.dtype)
 
 
@@ -96,5 +92,5 @@ def centred(a: Tensor, b: Tensor, tau: float) -> tuple[Tensor, Tensor, Tensor, T
 def centred_backward(grad: Tensor, floor_grad: Tensor, x: Tensor, rise: Tensor) -> Tensor:
     """As in `plain`: gradient by an image out of those by the centred image x and by the floor."""
     (chunks, n), out, factors = _chunks(x), empty(x.shape, x), floor_grad * rise
-    spread(_add_scaled, chunks, _flat(out), _flat(grad), _flat(x), _flat(factors), n)
+    spread(_add_scaled, chunks, flat(out), flat(grad), flat(x), flat(factors), n)
     return out

@@ -22,7 +22,7 @@ from regthesis.kernels.compiled.box import (
     tile_bounds,
     tile_count,
 )
-from regthesis.kernels.compiled.memory import empty
+from regthesis.kernels.compiled.memory import empty, flat
 from regthesis.kernels.compiled.threads import compiled, spread
 
 ROUNDING = 2.0**-40  # relative to the mean square: a smaller variance is what rounding leaves of a constant
@@ -206,10 +206,6 @@ def _pull(by_a, by_b, by_floor, grad, a, b, moments, swapped, space, window, sta
         by_floor[tile] = slopes.sum()
 
 
-def _flat(x: Tensor) -> np.ndarray:
-    return x.detach().contiguous().numpy().reshape(-1)
-
-
 def _space(x: Tensor) -> tuple[int, int, int]:
     """Voxels along z, y and x; a plane is a single slice."""
     return (1, *x.shape[2:]) if x.ndim == 4 else tuple(x.shape[2:])
@@ -221,7 +217,7 @@ def local_cc(a: Tensor, b: Tensor, floor: Tensor, window: int) -> tuple[Tensor, 
     """
     images, space = a.shape[0] * a.shape[1], _space(a)
     cc, moments = empty(a.shape, a), empty((len(a), 5 * a.shape[1], *a.shape[2:]), a)
-    arrays = map(_flat, (cc, moments, a, b, floor))
+    arrays = map(flat, (cc, moments, a, b, floor))
     spread(_correlate, tile_count(images, space), *arrays, space, window)
     return cc, moments
 
@@ -238,7 +234,7 @@ def local_cc_backward(
     by_floor = np.empty(tiles)
     one_for_all = not any(grad.stride())  # the gradient of a mean
     grad = grad[(0,) * (grad.ndim - 1)] if one_for_all else grad
-    arrays = map(_flat, (grad, a, b, moments))
-    spread(_pull, tiles, _flat(by_a), _flat(by_b), by_floor, *arrays, swapped, space, window)
+    arrays = map(flat, (grad, a, b, moments))
+    spread(_pull, tiles, flat(by_a), flat(by_b), by_floor, *arrays, swapped, space, window)
     by_floor = torch.from_numpy(by_floor.reshape(images, -1).sum(1)).to(floor.dtype).view(floor.shape)
     return (by_b, by_a, by_floor) if swapped else (by_a, by_b, by_floor)

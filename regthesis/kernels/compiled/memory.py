@@ -1,4 +1,4 @@
-"""Memory for the results of compiled kernels, used again once a result is freed.
+"""What compiled kernels write into and read from. Memory for results is used again once a result is freed.
 
 The C library hands large blocks out afresh at every call, and to touch memory for the first time takes the system
 longer than these kernels take to fill it.
@@ -42,3 +42,9 @@ def empty(shape: tuple[int, ...], like: Tensor) -> Tensor:
     array = block.view(like.detach().numpy().dtype).reshape(tuple(shape))
     weakref.finalize(array, _keep, block).atexit = False
     return torch.from_numpy(array)
+
+
+def flat(x: Tensor) -> np.ndarray:
+    """The memory of x, voxel by voxel; of a copy where x is strided."""
+    x = x.detach()
+    return (x if x.is_contiguous() else empty(x.shape, x).copy_(x)).numpy().reshape(-1)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from torch import Tensor
 
-from regthesis.kernels.compiled.memory import empty
+from regthesis.kernels.compiled.memory import empty, flat
 from regthesis.kernels.compiled.threads import compiled, spread
 from regthesis.kernels.plain.smooth import gaussian, smoothing_matrix
 
@@ -140,6 +140,5 @@ def smooth(x: Tensor, sigmas: list[float], radii: list[int], adjoint: bool) -> T
     matrices = (_matrix(n, s, r, adjoint, x) for n, s, r in zip(space, sigmas, radii, strict=True))
     weights = gaussian(sigmas[-1], radii[-1]).to(x.dtype).numpy()
     out, slices = empty(x.shape, x), x.shape[0] * x.shape[1] * math.ceil(space[1] / HEIGHT) * space[0]
-    flat = x.detach().contiguous().numpy().reshape(-1)
-    spread(_smooth, slices, out.numpy().reshape(-1), flat, space, radii, *matrices, weights, adjoint)
+    spread(_smooth, slices, flat(out), flat(x), space, radii, *matrices, weights, adjoint)
     return out
