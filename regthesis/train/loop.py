@@ -77,7 +77,7 @@ def fit(
         with Report(Path(out), steps, run.progress.step, quiet=worker.rank > 0) as report:
             while not run.is_over(steps, patience):
                 k = run.progress.step
-                torch.manual_seed(seed_of(k, seed, worker.rank))
+                torch.manual_seed(seed_of(k, seed, worker.rank))  # for augmentation and model: told by k alone
                 chosen = places(k, batch, len(data), seed, worker.rank, worker.world)
                 images = batch_of(data, chosen, worker.device)
                 model.train()

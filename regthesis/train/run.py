@@ -55,7 +55,8 @@ class Run:
         progress.best, progress.waited = (measure, 0) if better else (progress.best, progress.waited + 1)
         if self.writes:
             if better:  # before the checkpoint: a run killed in between repeats these steps
-                save_weights(self.weights, self.model, {**card, "step": progress.step, "curve": progress.curve})
+                facts = {"step": progress.step, "hours": progress.seconds / 3600, "curve": progress.curve}
+                save_weights(self.weights, self.model, {**card, **facts})
             save_checkpoint(self.checkpoint, self.model, self.optimiser, progress)
 
     def finish(self) -> dict:
