@@ -65,20 +65,35 @@ def locate(u, z, y, corner, beyond, inside):
 
 
 @compiled
+def _value(image, i, sy, sx, fy, fx):
+    """Bilinear interpolation in one slice, from the corner i."""
+    near = image[i] + fx * (image[i + sx] - image[i])
+    far = image[i + sy] + fx * (image[i + sy + sx] - image[i + sy])
+    return near + fy * (far - near)
+
+
+@compiled
 def add_samples(out, image, corner, beyond, steps):
     """Add to the row `out` (x) what linear interpolation of the flat `image` finds."""
     sz, sy, sx = steps
-    for x in range(len(out)):
-        k = Offset(x)
-        i, fz, fy, fx = Offset(corner[k]), beyond[0, k], beyond[1, k], beyond[2, k]
-        j = i + sz
-        a = image[i] + fx * (image[i + sx] - image[i])
-        b = image[i + sy] + fx * (image[i + sy + sx] - image[i + sy])
-        near = a + fy * (b - a)
-        a = image[j] + fx * (image[j + sx] - image[j])
-        b = image[j + sy] + fx * (image[j + sy + sx] - image[j + sy])
-        far = a + fy * (b - a)
-        out[k] += near + fz * (far - near)
+    if sz == 0:
+        for x in range(len(out)):
+            k = Offset(x)
+            out[k] += _value(image, Offset(corner[k]), sy, sx, beyond[1, k], beyond[2, k])
+    else:
+        for x in range(len(out)):
+            k = Offset(x)
+            near = _value(image, Offset(corner[k]), sy, sx, beyond[1, k], beyond[2, k])
+            far = _value(image, Offset(corner[k]) + sz, sy, sx, beyond[1, k], beyond[2, k])
+            out[k] += near + beyond[0, k] * (far - near)
+
+
+@compiled
+def _value_and_slopes(image, i, sy, sx, fy, fx):
+    """Bilinear interpolation in one slice, and its derivatives along y and x."""
+    near_x, far_x = image[i + sx] - image[i], image[i + sy + sx] - image[i + sy]
+    near, far = image[i] + fx * near_x, image[i + sy] + fx * far_x
+    return near + fy * (far - near), far - near, near_x + fy * (far_x - near_x)
 
 
 @compiled
@@ -88,16 +103,21 @@ def add_slopes(out, grad, image, corner, beyond, inside, steps):
     for x in range(len(grad)):
         k = Offset(x)
         i, fz, fy, fx = Offset(corner[k]), beyond[0, k], beyond[1, k], beyond[2, k]
-        j = i + sz
-        near_x, far_x = image[i + sx] - image[i], image[i + sy + sx] - image[i + sy]
-        near, far = image[i] + fx * near_x, image[i + sy] + fx * far_x
-        here, y_here, x_here = near + fy * (far - near), far - near, near_x + fy * (far_x - near_x)
-        near_x, far_x = image[j + sx] - image[j], image[j + sy + sx] - image[j + sy]
-        near, far = image[j] + fx * near_x, image[j + sy] + fx * far_x
-        there, y_there, x_there = near + fy * (far - near), far - near, near_x + fy * (far_x - near_x)
-        out[0, k] += inside[0, k] * grad[k] * (there - here)
-        out[1, k] += inside[1, k] * grad[k] * (y_here + fz * (y_there - y_here))
-        out[2, k] += inside[2, k] * grad[k] * (x_here + fz * (x_there - x_here))
+        here, y_slope, x_slope = _value_and_slopes(image, i, sy, sx, fy, fx)
+        if sz != 0:
+            there, y_there, x_there = _value_and_slopes(image, i + sz, sy, sx, fy, fx)
+            y_slope += fz * (y_there - y_slope)
+            x_slope += fz * (x_there - x_slope)
+            out[0, k] += inside[0, k] * grad[k] * (there - here)
+        out[1, k] += inside[1, k] * grad[k] * y_slope
+        out[2, k] += inside[2, k] * grad[k] * x_slope
+
+
+@compiled
+def _scatter_line(out, i, sx, fx, g, first, last):
+    if first <= i < last:
+        out[i] += g - fx * g
+        out[i + sx] += fx * g
 
 
 @compiled
@@ -107,14 +127,13 @@ def scatter(out, grad, corner, beyond, steps, first, last):
     Only offsets in [first, last) are written: whoever owns those voxels calls, so that no two threads meet.
     """
     sz, sy, sx = steps
-    one = grad.dtype.type(1)
     for x in range(len(grad)):
         k = Offset(x)
         i, fz, fy, fx = Offset(corner[k]), beyond[0, k], beyond[1, k], beyond[2, k]
-        there, gx = fz * grad[k], one - fx
+        there = fz * grad[k]
         here = grad[k] - there
-        lines = (here - fy * here, i), (fy * here, i + sy), (there - fy * there, i + sz), (fy * there, i + sz + sy)
-        for g, at in lines:
-            if first <= at < last:
-                out[at] += gx * g
-                out[at + sx] += fx * g
+        _scatter_line(out, i, sx, fx, here - fy * here, first, last)
+        _scatter_line(out, i + sy, sx, fx, fy * here, first, last)
+        if sz != 0:
+            _scatter_line(out, i + sz, sx, fx, there - fy * there, first, last)
+            _scatter_line(out, i + sz + sy, sx, fx, fy * there, first, last)
