@@ -130,16 +130,9 @@ def test_the_gradient_of_one_image_is_that_of_both_at_less_cost(monkeypatch):
     assert wanted == [(True, False), (False, True)]
 
 
-def test_the_gradient_of_a_mean_is_that_of_equal_weights():
-    *images, grad = pair((35, 40, 9), batch=2)
-    _, *expected = run(local_cc, images, 5, torch.full_like(grad, 1 / grad.numel()))
-    inputs = [x.clone().requires_grad_() for x in images]
-    assert all(map(torch.equal, torch.autograd.grad(local_cc(*inputs, 5).mean(), inputs), expected))
-
-
 def test_gradients_that_are_shared_by_some_voxels_only():
     *images, _ = pair((9, 10, 11), channels=2)
-    for size in ([1, 2, 1, 1, 1], [1, 2, 9, 10, 1], [1, 2, 1, 1, 11]):
+    for size in ([1, 2, 1, 1, 1], [1, 2, 9, 10, 1], [1, 1, 1, 1, 1]):
         grad = torch.rand(size, dtype=torch.float64).expand(images[0].shape)
         assert all(map(torch.equal, run(local_cc, images, 5, grad), run(local_cc, images, 5, grad.contiguous())))
 

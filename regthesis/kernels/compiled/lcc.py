@@ -166,15 +166,12 @@ def _finish_pull(by_a, at, a, b, rows, p_sum, a_sum, a_shift, nx):
 
 @compiled
 def _pull(by_a, by_b, by_floor, grad, a, b, moments, swapped, space, window, start, stop):
-    """Gradients in the tiles start to stop: by a, by b unless that is empty, by the floor a sum for each tile.
-
-    `grad` is as large as a, or a single row that serves throughout.
-    """
+    """Gradients in the tiles start to stop: by a, by b unless that is empty, by the floor a sum for each tile."""
     nz, ny, nx = space
     reach, both = radii(space, window), len(by_b) > 0
     rz, ry, rx = reach
     row, columns, rows = room(space, reach, 5 if both else 3)
-    segment, n, dense = nx + rx, nz * ny * nx, int(len(grad) == len(a))
+    segment, n = nx + rx, nz * ny * nx
     z_share, y_share, x_share = shares(nz, rz), shares(ny, ry), shares(nx, rx)
     slopes = np.empty(nx)
     for tile in range(start, stop):
@@ -188,7 +185,7 @@ def _pull(by_a, by_b, by_floor, grad, a, b, moments, swapped, space, window, sta
                 for moving, sign in ((entering, 1.0), (leaving, -1.0)):
                     if z_first <= moving < nz:
                         to, at = (y - y_first) * row, (moving * ny + y) * nx
-                        g, first = dense * (image * n + at), 5 * image * n + at
+                        g, first = image * n + at, 5 * image * n + at
                         _add_pulls(columns, to, grad, g, moments, first, n, swapped, both, sign, nx, segment)
             if z < z0:
                 continue
@@ -199,7 +196,7 @@ def _pull(by_a, by_b, by_floor, grad, a, b, moments, swapped, space, window, sta
                     p_sum, a_sum, a_shift, b_sum, b_shift = segments(sums_along_x(rows, row, rx)[0], segment)
                     at, share = (z * ny + y) * nx, z_share[z] * y_share[y]
                     to, p = image * n + at, (5 * image + 2) * n + at
-                    _add_slopes(slopes, grad, dense * to, moments, p, x_share, share, nx)
+                    _add_slopes(slopes, grad, to, moments, p, x_share, share, nx)
                     _finish_pull(by_a, to, a, b, rows, p_sum, a_sum, a_shift, nx)
                     if both:
                         _finish_pull(by_b, to, b, a, rows, p_sum, b_sum, b_shift, nx)
@@ -232,8 +229,6 @@ def local_cc_backward(
     tiles = tile_count(images, space)
     by_a, by_b = empty(a.shape, a), empty(b.shape if a_wanted and b_wanted else (0,), b)
     by_floor = np.empty(tiles)
-    one_for_all = not any(grad.stride())  # the gradient of a mean
-    grad = grad[(0,) * (grad.ndim - 1)] if one_for_all else grad
     arrays = map(flat, (grad, a, b, moments))
     spread(_pull, tiles, flat(by_a), flat(by_b), by_floor, *arrays, swapped, space, window)
     by_floor = torch.from_numpy(by_floor.reshape(images, -1).sum(1)).to(floor.dtype).view(floor.shape)
