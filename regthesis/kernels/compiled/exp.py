@@ -1,11 +1,12 @@
 """Scaling and squaring."""
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from regthesis.kernels.compiled.locate import add_samples, locate, room, strides
+from regthesis.kernels.compiled.memory import empty
 from regthesis.kernels.compiled.threads import compiled, spread
-from regthesis.kernels.compiled.warp import add_field_gradient, add_image_gradient, reach, rows, volumes
+from regthesis.kernels.compiled.warp import field_gradient, image_gradient, reach, rows, volumes
 
 
 @compiled
@@ -27,24 +28,27 @@ def exp(v: Tensor, steps: int, keep: bool) -> tuple[Tensor, Tensor]:
 
     With `keep` the second tensor is (steps, b, d, *space), else empty.
     """
-    u = v / 2**steps
-    stages = v.new_empty(steps if keep else 0, *v.shape)
+    stages = empty((steps if keep else 0, *v.shape), v)
+    fields = [*stages, empty(v.shape, v)] if keep else [empty(v.shape, v) for _ in range(min(steps, 1) + 1)]
+    np.multiply(volumes(v.contiguous()), 0.5**steps, out=volumes(fields[0]))
     for i in range(steps):
-        if keep:
-            stages[i] = u
-        out = torch.empty_like(u)
+        u, out = fields[i % len(fields)], fields[(i + 1) % len(fields)]
         spread(_square, rows(u), volumes(out), volumes(u))
-        u = out
-    return u, stages
+    return fields[steps % len(fields)], stages
 
 
 def exp_backward(grad: Tensor, v: Tensor, stages: Tensor, steps: int) -> Tensor:
-    """Gradient of `exp` by v; stages that were not kept are computed again."""
+    """Gradient of `exp` by v; stages that were not kept are computed again.
+
+    Between the squarings no torch operator runs: its threads would go on spinning on the cores that ours work on.
+    """
     if steps and not len(stages):
         stages = exp(v, steps, keep=True)[1]
-    for u in stages.flip(0):
-        grad, after = grad.clone(memory_format=torch.contiguous_format), grad
-        after = after.contiguous()
-        spread(add_field_gradient, rows(u), volumes(grad), volumes(after), volumes(u), volumes(u))
-        spread(add_image_gradient, rows(u), volumes(grad), volumes(after), volumes(u), reach(u))
-    return grad / 2**steps
+    grad, results = volumes(grad.contiguous()), [empty(v.shape, v) for _ in range(min(steps, 1) + 1)]
+    for i in reversed(range(steps)):
+        u, out = volumes(stages[i]), volumes(results[i % 2])
+        spread(field_gradient, rows(v), out, grad, grad, u, u)
+        spread(image_gradient, rows(v), out, True, grad, u, reach(u))
+        grad = out
+    np.multiply(grad, 0.5**steps, out=volumes(results[0]))
+    return results[0]

@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from regthesis.kernels.compiled.locate import Offset, add_samples, add_slopes, locate, room, scatter, strides
+from regthesis.kernels.compiled.memory import empty
 from regthesis.kernels.compiled.threads import compiled, spread
 
 
@@ -24,8 +24,8 @@ def _warp(out, image, u, start, stop):
 
 
 @compiled
-def add_field_gradient(out, grad, image, u, start, stop):
-    """Add to `out` the gradient by u of the samples in the rows start to stop."""
+def field_gradient(out, carried, grad, image, u, start, stop):
+    """Gradient by u of the samples in the rows start to stop, added to `carried` unless that is empty."""
     d, ny, (corner, beyond, inside), steps = out.shape[1], out.shape[3], room(u), strides(out.shape[2:])
     slopes = np.empty_like(beyond)
     for b in range(len(grad)):
@@ -37,17 +37,24 @@ def add_field_gradient(out, grad, image, u, start, stop):
             for c in range(grad.shape[1]):
                 add_slopes(slopes, grad[b, c, z, y], source[c], corner, beyond, inside, steps)
             for i in range(d):
-                into[i, z, y] += slopes[3 - d + i]
+                if b >= len(out):
+                    into[i, z, y] += slopes[3 - d + i]
+                elif len(carried):
+                    into[i, z, y] = carried[b, i, z, y] + slopes[3 - d + i]
+                else:
+                    into[i, z, y] = slopes[3 - d + i]
 
 
 @compiled
-def add_image_gradient(out, grad, u, reach, start, stop):
-    """Add to the rows start to stop of `out` the gradient by the image; samples are up to `reach` rows away."""
+def image_gradient(out, carry, grad, u, reach, start, stop):
+    """Gradient by the image in the rows start to stop, from samples up to `reach` rows away; `carry` adds to `out`."""
     nz, ny, nx = out.shape[2:]
     (corner, beyond, inside), steps = room(u), strides(out.shape[2:])
     first, last = Offset(start * nx), Offset(stop * nx)
     for b in range(len(grad)):
         into = out[b % len(out)].reshape(out.shape[1], -1)
+        if b < len(out) and not carry:
+            into[:, first:last] = 0
         for row in range(max(start - reach, 0), min(stop + reach, nz * ny)):
             z, y = row // ny, row % ny
             locate(u[b % len(u)], z, y, corner, beyond, inside)
@@ -66,19 +73,22 @@ def rows(x: Tensor) -> int:
     return math.prod(x.shape[2:-1])
 
 
-def reach(u: Tensor) -> int:
-    """How many rows away from its own a voxel may look, at most."""
-    longest = [float(u[:, axis].abs().max()) for axis in range(u.shape[1] - 1)]
-    if not all(map(math.isfinite, longest)):
-        return rows(u)
-    longest = [min(math.ceil(length) + 2, n) for length, n in zip(longest, u.shape[2:], strict=False)]
-    return longest[0] if len(longest) == 1 else longest[0] * u.shape[3] + longest[1]
+def reach(u: np.ndarray) -> int:
+    """How many rows away from its own a voxel of u (b, d, z, y, x) may look, at most."""
+    rows, d = (u.shape[3], 1), u.shape[1]
+    furthest = [max(-float(u[:, i].min()), float(u[:, i].max())) for i in range(d - 1)]
+    if not all(map(math.isfinite, furthest)):
+        return u.shape[2] * u.shape[3]
+    sizes = u.shape[5 - d : 4]
+    return sum(
+        (min(math.ceil(f), n) + 2) * row for f, n, row in zip(furthest, sizes, rows[-len(furthest) :], strict=True)
+    )
 
 
 def warp(image: Tensor, u: Tensor) -> Tensor:
     """`image(x + u(x))`, shapes (b or 1, c, *space) and (b or 1, d, *space), u in voxels."""
     image, u = image.contiguous(), u.contiguous()
-    out = image.new_empty(max(len(image), len(u)), *image.shape[1:])
+    out = empty((max(len(image), len(u)), *image.shape[1:]), image)
     spread(_warp, rows(out), volumes(out), volumes(image), volumes(u))
     return out
 
@@ -86,12 +96,13 @@ def warp(image: Tensor, u: Tensor) -> Tensor:
 def warp_backward(grad: Tensor, image: Tensor, u: Tensor, image_wanted: bool, u_wanted: bool) -> tuple[Tensor, Tensor]:
     """Gradients of `warp` by image and by u, one that is not wanted being empty."""
     grad, image, u = grad.contiguous(), image.contiguous(), u.contiguous()
-    by_image = torch.zeros_like(image) if image_wanted else image.new_empty(0)
-    by_u = torch.zeros_like(u) if u_wanted else u.new_empty(0)
+    by_image = empty(image.shape if image_wanted else (0,), image)
+    by_u = empty(u.shape if u_wanted else (0,), u)
+    field = volumes(u)
     if image_wanted:
-        spread(add_image_gradient, rows(u), volumes(by_image), volumes(grad), volumes(u), reach(u))
+        spread(image_gradient, rows(u), volumes(by_image), False, volumes(grad), field, reach(field))
     if u_wanted:
-        spread(add_field_gradient, rows(u), volumes(by_u), volumes(grad), volumes(image), volumes(u))
+        spread(field_gradient, rows(u), volumes(by_u), field[:0], volumes(grad), volumes(image), field)
     return by_image, by_u
 
 
