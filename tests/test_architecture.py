@@ -48,7 +48,9 @@ def test_a_file_imports_only_from_below(path):
             assert LEVEL[parts[1]] < LEVEL[own], f"{own} stands below {parts[1]}, which it imports"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if room(p) in BARE_ROOMS], ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if room(p) in BARE_ROOMS], ids=lambda path: str(path.relative_to(PACKAGE))
+)
 def test_kernels_models_and_training_run_on_a_bare_machine(path):
     allowed = BARE_ROOMS[room(path)] | COMPILERS.get(path.parent.name, set())
     assert {name.split(".")[0] for name in imports(path)} <= allowed

@@ -48,7 +48,7 @@ def exp_backward(grad: Tensor, v: Tensor, stages: Tensor, steps: int) -> Tensor:
     for i in reversed(range(steps)):
         u, out = volumes(stages[i]), volumes(results[i % 2])
         spread(field_gradient, rows(v), out, grad, grad, u, u)
-        spread(image_gradient, rows(v), out, True, grad, u, reach(u))
+        spread(image_gradient, rows(v), out, True, grad, u, reach(u), pieces=1)
         grad = out
     np.multiply(grad, 0.5**steps, out=volumes(results[0]))
     return results[0]

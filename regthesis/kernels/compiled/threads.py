@@ -44,15 +44,28 @@ if hasattr(os, "register_at_fork"):  # a forked process, such as a DataLoader's 
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def spread(kernel: Callable, n: int, out, *args) -> None:
-    """Call `kernel(out, *args, start, stop)` on `torch.get_num_threads()` slabs of [0, n).
+def spread(kernel: Callable, n: int, out, *args, pieces: int = 4) -> None:
+    """Call `kernel(out, *args, start, stop)` on slabs of [0, n), `pieces` for each of `torch.get_num_threads()`.
+
+    Whoever is free takes the next slab: torch's own threads go on spinning for a while after an operator, and a thread
+    that has to share its core with one of them would hold up an equal share. A small `out` (a NumPy array) is filled
+    in the calling thread.
 
     A pool of our own, because Numba's parallel loops end the process when their OpenMP has been forked, or when their
-    work queue is entered twice. A small `out` (a NumPy array) is filled in the calling thread.
+    work queue is entered twice.
     """
-    slabs = 1 if out.size < SMALL else min(torch.get_num_threads(), n)
-    edges = [n * i // slabs for i in range(slabs + 1)]
-    rest = [_pool().submit(kernel, out, *args, *edges[i : i + 2]) for i in range(1, slabs)]
-    kernel(out, *args, *edges[:2])
-    for slab in rest:
-        slab.result()
+    threads = 1 if out.size < SMALL else min(torch.get_num_threads(), n)
+    slabs = 1 if threads == 1 else min(threads * pieces, n)
+    waiting = iter(
+        [(n * i // slabs, n * (i + 1) // slabs) for i in range(slabs)]
+    )  # one step of a list's iterator is atomic
+
+    def work():
+        for start, stop in waiting:
+            kernel(out, *args, start, stop)
+
+    helpers = [_pool().submit(work) for _ in range(threads - 1)]
+    work()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()

@@ -100,7 +100,7 @@ def warp_backward(grad: Tensor, image: Tensor, u: Tensor, image_wanted: bool, u_
     by_u = empty(u.shape if u_wanted else (0,), u)
     field = volumes(u)
     if image_wanted:
-        spread(image_gradient, rows(u), volumes(by_image), False, volumes(grad), field, reach(field))
+        spread(image_gradient, rows(u), volumes(by_image), False, volumes(grad), field, reach(field), pieces=1)
     if u_wanted:
         spread(field_gradient, rows(u), volumes(by_u), field[:0], volumes(grad), volumes(image), field)
     return by_image, by_u

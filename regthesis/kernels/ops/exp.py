@@ -17,12 +17,13 @@ def exp_backward(grad: Tensor, v: Tensor, stages: Tensor, steps: int) -> Tensor:
 
 def _save(ctx, inputs, output):
     v, ctx.steps, _ = inputs
+    ctx.set_materialize_grads(False)  # the stages have no gradient, and zeros for it would be as large as they are
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(v, output[1])
 
 
 def _backward(ctx, grad, _):
-    return exp_backward(grad, *ctx.saved_tensors, ctx.steps), None, None
+    return None if grad is None else exp_backward(grad, *ctx.saved_tensors, ctx.steps), None, None
 
 
 exp.register_autograd(_backward, setup_context=_save)
