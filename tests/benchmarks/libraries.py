@@ -69,7 +69,8 @@ class Regthesis(Library):
 
         network = DeformationCVAE(self.shape, self.spacing).to(self.device)
         optimiser = adam(network)
-        return lambda fixed, moving: step(network.loss, optimiser, (moving, fixed))
+        zscore = self.kernels.zscore  # what the network is made for: raw intensities blow up its code
+        return lambda fixed, moving: step(network.loss, optimiser, (zscore(moving), zscore(fixed)))
 
 
 class Monai(Library):

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from numba import njit
 
-SMALL = 2**15  # elements of the output: below, handing work to a thread costs more than it saves
+SMALL = 2**16  # elements of the output: below, handing work to a thread costs more than it saves
 
 
 def stamp(folder: Path) -> str:
