@@ -14,6 +14,7 @@ FLOORS = [
     {"case", "deformation"},
     {"datasets", "methods"},
     {"evaluate"},
+    {"recipes"},
     {"book"},
     {"cli"},
 ]

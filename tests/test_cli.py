@@ -51,6 +51,11 @@ BAD = {
     "no data": (["data", "check", "acdc", "{0}/nowhere"], "no patient folder"),
     "no data for a study": (["study", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
     "no such frame": (["study", "{0}", "--out", "{0}/o", "--frame", "huge"], "expected one of full, quick"),
+    "no data to train on": (["train", "deformation", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
+    "no such fold": (
+        ["train", "deformation", "{0}", "--out", "{0}/o", "--fold", "6"],
+        "expected 0 (none left out) to 5",
+    ),
     "no such chapter": (["run", "99"], "99"),
     "no such profile": (["run", "2", "--profile", "quik"], "quick"),
     "no such parameter": (["run", "2", "-p", "sbujects", "3"], "subjects"),

@@ -57,7 +57,7 @@ def record(
         "seconds": float(rows.loc[rows["metric"] == "seconds", "value"].sum()),
     }
     with whole(out / "run.json") as sibling:
-        sibling.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+        sibling.write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")  # a path as its text
     judge(rows, acdc.origin(root), cases[0].grid, out)
     return rows
 

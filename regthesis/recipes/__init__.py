@@ -1,0 +1,1 @@
+"""How the models of the thesis are trained: on which subjects, with which left out."""

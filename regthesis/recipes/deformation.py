@@ -1,0 +1,113 @@
+"""The network of chapter 4 on the pairs of the ACDC layout, cross-validated by patient (section 4.3)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.utils.data import TensorDataset
+from tqdm import tqdm
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.datasets import acdc
+from regthesis.errors import UserError
+from regthesis.evaluate.overlap import dice
+from regthesis.methods.cvae import fingerprint
+from regthesis.models.deformation import STEPS, DeformationCVAE
+from regthesis.train import RandomAffine, fit
+
+VALIDATION = 5  # patients of the training folds, one of each group, that early stopping looks at
+
+
+def folds(root: Path | str, count: int = 5) -> list[list[str]]:
+    """The patients dealt out to `count` folds, each group in turn, so that all groups are in all folds."""
+    groups = defaultdict(list)
+    for patient in acdc.patients(root):
+        groups[acdc.read_info(Path(root) / patient).get("Group", "")].append(patient)
+    dealt = [patient for group in sorted(groups) for patient in groups[group]]
+    return [sorted(dealt[i::count]) for i in range(count)]
+
+
+def train(
+    root: Path | str,
+    out: Path,
+    *,
+    fold: int,
+    count: int = 5,
+    frame: str = "full",
+    steps: int = 4000,
+    every: int = 250,
+    patience: int | None = None,
+    rate: float = 5e-4,
+    scales: int = 3,
+    latent: int = 32,
+    skip: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "cpu",
+    mixed: bool = False,
+    about: dict | None = None,
+) -> dict:
+    """Train on all folds but number `fold` (1 to `count`; 0 leaves none out); the card of the weights in `out`.
+
+    `skip` names patients that are kept out of everything. The card lists who was trained and validated on, by name and
+    by `fingerprint`, from which `methods.cvae` knows a network that never saw a patient. The weights with the
+    highest DICE on the validation patients are kept.
+
+    Raises:
+        UserError: a broken patient, a fold that is not there or empty, or what `train.fit` raises.
+    """
+    if not 0 <= fold <= count:
+        raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
+    if frame not in acdc.FRAMES:
+        raise UserError(f"frame {frame!r}: expected one of {', '.join(acdc.FRAMES)}")
+    dealt = folds(root, count)
+    held_out = dealt[fold - 1] if fold else []
+    rest = tuple({*held_out, *skip})
+    validated = acdc.balanced(root, VALIDATION, rest)
+    trained = [p for p in acdc.patients(root) if p not in rest and p not in validated]
+    cases = {p: acdc.read(root, p, acdc.FRAMES[frame]) for p in tqdm([*trained, *validated], "patients", disable=None)}
+    shape, spacing = acdc.FRAMES[frame].shape, acdc.FRAMES[frame].spacing
+    torch.manual_seed(seed)
+    return fit(
+        DeformationCVAE(shape, spacing, latent=latent, scales=scales),
+        pairs([cases[p] for p in trained]),
+        out,
+        steps,
+        rate=rate,
+        every=every,
+        patience=patience,
+        augment=RandomAffine(spacing),
+        validation=pairs([cases[p] for p in validated], masks=True),
+        measure=lost_overlap,
+        seed=seed,
+        device=device,
+        mixed=mixed,
+        about={
+            "dataset": acdc.origin(root),
+            "frame": frame,
+            "fold": [fold, count],
+            "trained": trained,
+            "validated": validated,
+            "held_out": held_out,
+            "seen": sorted(fingerprint(case) for case in cases.values()),
+            **(about or {}),
+        },
+    )
+
+
+def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:
+    """Moving and fixed images `(n, 1, *space)` of pairs, and with `masks` their labels."""
+    tensors = [torch.cat([case.moving for case in cases]), torch.cat([case.fixed for case in cases])]
+    if masks:
+        tensors += [torch.cat([case.moving_mask for case in cases]), torch.cat([case.fixed_mask for case in cases])]
+    return TensorDataset(*tensors)
+
+
+def lost_overlap(model: DeformationCVAE, moving, fixed, moving_mask, fixed_mask) -> float:
+    """1 minus the mean DICE of the labels of a pair."""
+    moved = kernels.warp_labels(moving_mask, kernels.exp(model(moving, fixed).velocities[0], STEPS))
+    scores = [dice(fixed_mask, moved, (label,)) for label in acdc.LABELS if label and (fixed_mask == label).any()]
+    return 1 - sum(scores) / len(scores)

@@ -1,0 +1,83 @@
+"""Registration by a trained network: by weights that never saw the case, and improved for the pair at hand."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.errors import UserError
+from regthesis.geometry import Grid
+from regthesis.methods.cvae import CVAE, fingerprint
+from regthesis.methods.refined import Refined
+from regthesis.models.deformation import DeformationCVAE
+from regthesis.train import save_weights
+
+GRID = Grid((16, 24), (2.0, 1.5))
+
+
+def make_case(seed=0) -> Case:
+    noise = torch.randn(1, 1, *GRID.shape, generator=torch.Generator().manual_seed(seed))
+    moving = kernels.zscore(kernels.smooth(noise, 2.0))
+    return Case(f"case{seed}", torch.cat([moving, moving.roll((1, 1), (2, 3))]), GRID)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Makes a folder of networks, one for each list of cases that it has seen."""
+
+    def make(*seen):
+        for number, cases in enumerate(seen, 1):
+            torch.manual_seed(number)
+            folder = tmp_path / f"fold{number}"
+            folder.mkdir()
+            card = {"seen": [fingerprint(case) for case in cases]}
+            save_weights(folder / "weights.safetensors", DeformationCVAE(GRID.shape, GRID.spacing, latent=4), card)
+        return tmp_path
+
+    return make
+
+
+def test_a_case_is_registered_by_the_network_that_never_saw_it(weights):
+    first, second = make_case(1), make_case(2)
+    method = CVAE(weights([second], [first]))
+    found, other = method.register(first), method.register(second)
+    assert torch.equal(found.u, CVAE(method.weights / "fold1").register(first).u)
+    assert torch.equal(other.u, CVAE(method.weights / "fold2" / "weights.safetensors").register(second).u)
+    torch.testing.assert_close(found.u, kernels.exp(found.velocity, 4))
+    assert found.code.shape == (1, 4) and found.seconds > 0
+
+
+def test_a_name_says_nothing_the_images_do(weights):
+    case = make_case(1)
+    method = CVAE(weights([case]))
+    with pytest.raises(UserError, match="renamed: all networks in .* have seen these images; leave their fold out"):
+        method.register(replace(case, id="renamed"))
+    method.register(replace(make_case(2), id=case.id))
+
+
+def test_without_weights_the_error_says_how_to_make_them(tmp_path):
+    for path in (tmp_path, tmp_path / "weights.safetensors"):
+        with pytest.raises(UserError, match="no weights; train some with `regthesis train deformation`"):
+            CVAE(path).register(make_case())
+
+
+def test_another_grid_is_refused(weights):
+    case = make_case()
+    small = Case("small", case.images[..., :16], Grid((16, 16), (2.0, 1.5)))
+    with pytest.raises(UserError, match=r"grid \(16, 16\), but .* is for \(16, 24\); resample"):
+        CVAE(weights([])).register(small)
+
+
+def test_refinement_brings_the_images_closer_without_folding(weights):
+    case, folder = make_case(), weights([])
+    start = CVAE(folder).register(case)
+    found = replace(Refined(folder), sigma=3.0, penalty=0.1).register(case)
+
+    def match(deformation):
+        return kernels.local_cc(case.fixed, deformation.warp(case.moving)).mean()
+
+    assert match(found) > match(start) + 0.1
+    assert found.jacobian().min() > 0
+    assert torch.equal(Refined(folder, iterations=0).register(case).u, start.u)
