@@ -1,6 +1,6 @@
 # make book: install, make the phantom, run the chapters, build the pages. Doing it twice costs seconds.
 # make test: everything that proves the project, the pages of the book included.
-# make bench: the kernels beside other libraries on this machine, a quarter of an hour; the book then shows it.
+# make bench: the kernels beside other libraries on this machine, half an hour; the book then shows it.
 
 PYTHON ?= python3
 PROFILE ?= quick
