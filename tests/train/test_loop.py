@@ -257,8 +257,8 @@ def test_two_workers_with_one_sample_are_one_worker_with_two(tmp_path):
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
     (a, card), (b, other) = (read(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
     assert (card["workers"], other["workers"]) == (1, 2)
-    for name in a:
-        torch.testing.assert_close(a[name], b[name], atol=1e-5, rtol=1e-3)
+    for name in a:  # as a whole: where a gradient is all but zero, Adam makes a step of its rounding's sign
+        assert (a[name] - b[name]).norm() <= 1e-3 * a[name].norm()
     for point, twin in zip(card["curve"], other["curve"], strict=True):
         assert point["loss"] == pytest.approx(twin["loss"], rel=1e-4)
         assert point["validation"] == pytest.approx(twin["validation"], rel=1e-4)
