@@ -18,7 +18,6 @@ import pandas as pd
 from regthesis import methods
 from regthesis.book import ledger, provenance
 from regthesis.datasets import acdc
-from regthesis.errors import UserError
 from regthesis.evaluate.study import study
 from regthesis.evaluate.table import case_means
 from regthesis.files import whole
@@ -37,12 +36,11 @@ def record(
     Raises:
         UserError: the data are broken, a name is unknown, or `out` cannot be written.
     """
-    if frame not in acdc.FRAMES:
-        raise UserError(f"frame {frame!r}: expected one of {', '.join(acdc.FRAMES)}")
+    common = acdc.frame_named(frame)
     chosen = [methods.get(name) for name in names]
     everyone = [patient for patient in acdc.patients(root) if patient not in skip]
     ids = acdc.balanced(root, patients, tuple(skip)) if patients else everyone
-    cases = [acdc.read(root, patient, acdc.FRAMES[frame]) for patient in ids]
+    cases = [acdc.read(root, patient, common) for patient in ids]
     rows = study(cases, chosen, out / "records.csv")
     about = provenance.collect(Path.cwd(), frame, {"data_root": str(Path(root).resolve())}, Path("/")) | {
         "command": f"regthesis study ROOT --out {out} --methods {','.join(names)} --frame {frame}"

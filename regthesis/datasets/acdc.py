@@ -44,6 +44,17 @@ COMPLETE = 100  # patients in the official training set
 SOURCE = "https://www.creatis.insa-lyon.fr/Challenge/acdc"  # where to get the data, and under which terms
 
 
+def frame_named(name: str) -> Frame:
+    """One of `FRAMES`.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in FRAMES:
+        raise UserError(f"frame {name!r}: expected one of {', '.join(FRAMES)}")
+    return FRAMES[name]
+
+
 def patients(root: Path | str) -> list[str]:
     """The patient folders under `root`, sorted: those that hold an `Info.cfg`.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
+from torch.utils.data import TensorDataset
 
 from regthesis import kernels
 from regthesis.case import Case
@@ -17,13 +17,14 @@ from regthesis.errors import UserError
 from regthesis.methods.base import Method
 from regthesis.models.deformation import STEPS, DeformationCVAE
 from regthesis.train import load_weights, read_card
+from regthesis.train.samples import data_hash
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "weights" / "deformation"
 
 
 def fingerprint(case: Case) -> str:
     """Eight hexadecimal digits of a case's voxels: by them, and not by a name, a network's card lists whom it saw."""
-    return hashlib.sha256(case.images.contiguous().numpy()).hexdigest()[:8]
+    return data_hash(TensorDataset(case.images[None]))
 
 
 @lru_cache(maxsize=8)
@@ -77,7 +78,8 @@ class CVAE(Method):
         files = sorted(self.weights.rglob("weights.safetensors")) if self.weights.is_dir() else [self.weights]
         if not any(file.is_file() for file in files):
             raise UserError(f"{self.weights}: no weights; train some with `regthesis train deformation`")
-        unseen = [file for file in files if fingerprint(case) not in _seen(file)]
+        images = fingerprint(case)
+        unseen = [file for file in files if images not in _seen(file)]
         if not unseen:
             raise UserError(f"{case.id}: all networks in {self.weights} have seen these images; leave their fold out")
         network = _load(unseen[0])

@@ -61,25 +61,23 @@ def train(
     """
     if not 0 <= fold <= count:
         raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
-    if frame not in acdc.FRAMES:
-        raise UserError(f"frame {frame!r}: expected one of {', '.join(acdc.FRAMES)}")
+    common = acdc.frame_named(frame)
     dealt = folds(root, count)
     held_out = dealt[fold - 1] if fold else []
     rest = tuple({*held_out, *skip})
     validated = acdc.balanced(root, VALIDATION, rest)
     trained = [p for p in acdc.patients(root) if p not in rest and p not in validated]
-    cases = {p: acdc.read(root, p, acdc.FRAMES[frame]) for p in tqdm([*trained, *validated], "patients", disable=None)}
-    shape, spacing = acdc.FRAMES[frame].shape, acdc.FRAMES[frame].spacing
+    cases = {p: acdc.read(root, p, common) for p in tqdm([*trained, *validated], "patients", disable=None)}
     torch.manual_seed(seed)
     return fit(
-        DeformationCVAE(shape, spacing, latent=latent, scales=scales),
+        DeformationCVAE(common.shape, common.spacing, latent=latent, scales=scales),
         pairs([cases[p] for p in trained]),
         out,
         steps,
         rate=rate,
         every=every,
         patience=patience,
-        augment=RandomAffine(spacing),
+        augment=RandomAffine(common.spacing),
         validation=pairs([cases[p] for p in validated], masks=True),
         measure=lost_overlap,
         seed=seed,
