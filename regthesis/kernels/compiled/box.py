@@ -13,9 +13,8 @@ import math
 
 import numpy as np
 
-from regthesis.kernels.compiled.threads import compiled
+from regthesis.kernels.compiled.threads import Offset, compiled
 
-Offset = np.uintp  # unsigned, for which Numba leaves out the wrap-around of negative indices
 DEPTH, HEIGHT = 32, 32  # of a tile: the columns then stay in a core's own cache, for rows of up to some 500 voxels
 
 

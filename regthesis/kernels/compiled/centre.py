@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from regthesis.kernels.compiled.memory import empty, flat
-from regthesis.kernels.compiled.threads import compiled, spread
+from regthesis.kernels.compiled.threads import Offset, compiled, spread
 from regthesis.kernels.plain.centre import floor, rises
 
 CHUNK = 2**15  # voxels: sums over chunks, added in their order, do not depend on the number of threads
 LANES = 64  # partial sums side by side, for the vector instructions
-Offset = np.uintp  # unsigned, for which Numba leaves out the wrap-around of negative indices
 
 
 @compiled

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from regthesis.kernels.compiled.box import (
-    Offset,
     clear,
     move_rows,
     radii,
@@ -23,7 +22,7 @@ from regthesis.kernels.compiled.box import (
     tile_count,
 )
 from regthesis.kernels.compiled.memory import empty, flat
-from regthesis.kernels.compiled.threads import compiled, spread
+from regthesis.kernels.compiled.threads import Offset, compiled, spread
 
 ROUNDING = 2.0**-40  # relative to the mean square: a smaller variance is what rounding leaves of a constant
 

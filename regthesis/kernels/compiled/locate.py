@@ -8,9 +8,7 @@ instructions; only the reading and writing of the corners goes voxel by voxel.
 
 import numpy as np
 
-from regthesis.kernels.compiled.threads import compiled
-
-Offset = np.uintp  # unsigned, for which Numba leaves out the wrap-around of negative indices
+from regthesis.kernels.compiled.threads import Offset, compiled
 
 
 @compiled

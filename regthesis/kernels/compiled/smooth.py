@@ -12,10 +12,9 @@ import numpy as np
 from torch import Tensor
 
 from regthesis.kernels.compiled.memory import empty, flat
-from regthesis.kernels.compiled.threads import compiled, spread
+from regthesis.kernels.compiled.threads import Offset, compiled, spread
 from regthesis.kernels.plain.smooth import gaussian, smoothing_matrix
 
-Offset = np.uintp  # unsigned, for which Numba leaves out the wrap-around of negative indices
 HEIGHT = 32  # rows of a block
 
 

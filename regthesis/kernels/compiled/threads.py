@@ -7,9 +7,11 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import torch
 from numba import njit
 
+Offset = np.uintp  # unsigned, for which Numba leaves out the wrap-around of negative indices
 SMALL = 2**16  # elements of the output: below, handing work to a thread costs more than it saves
 
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from torch import Tensor
 
-from regthesis.kernels.compiled.locate import Offset, add_samples, add_slopes, locate, room, scatter, strides
+from regthesis.kernels.compiled.locate import add_samples, add_slopes, locate, room, scatter, strides
 from regthesis.kernels.compiled.memory import empty
-from regthesis.kernels.compiled.threads import compiled, spread
+from regthesis.kernels.compiled.threads import Offset, compiled, spread
 
 
 @compiled
