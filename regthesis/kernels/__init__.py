@@ -10,6 +10,7 @@ from regthesis.kernels.jacobian import gradient, jacobian, jacobian_matrix
 from regthesis.kernels.lcc import lcc, local_cc, symmetric_lcc
 from regthesis.kernels.log import log
 from regthesis.kernels.mutual_information import mutual_information
+from regthesis.kernels.regrid import regrid
 from regthesis.kernels.smooth import smooth
 from regthesis.kernels.warp import compose, resize, warp, warp_labels
 
@@ -29,6 +30,7 @@ __all__ = [
     "log",
     "mutual_information",
     "ncc",
+    "regrid",
     "resize",
     "sad",
     "smooth",

@@ -1,7 +1,8 @@
-"""The network's velocity, improved for the very pair at hand before it is applied (beyond the thesis)."""
+"""The network's answer, improved for the very pair at hand before it is applied (beyond the thesis)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,43 +10,59 @@ import torch
 from regthesis import kernels
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.methods.cvae import CVAE
-from regthesis.models.deformation import STEPS
+from regthesis.models.deformation import STEPS, DeformationCVAE
 
 
 @dataclass(frozen=True)
 class Refined(CVAE):
-    """Adam on an update of the velocity, smoothed by `sigma` mm, from the amortised start.
+    """Adam on the code, then on an update of the velocity, from the amortised start.
 
-    The loss is 1 - D_LCC plus `penalty` times the diffusion energy of the velocity in mm. `rate` is the step of Adam
-    in voxels before smoothing.
+    The loss is 1 - D_LCC plus `penalty` times the diffusion energy of the velocity in mm; in `code_steps` it falls
+    over z, with `rate_code` as Adam's step, and in `steps` over an update in voxels that is smoothed by `sigma` mm,
+    with `rate`. The code that is returned is the one that its own steps reached.
     """
 
     name = "s3-refined"
     label = "S3 + refinement"
-    iterations: int = 30
+    code_steps: int = 0
+    rate_code: float = 0.05
+    steps: int = 40
     rate: float = 0.5
     sigma: float = 6.0
     penalty: float = 1.0
     window: int = 9
 
-    def refine(
+    def velocity(
         self,
-        v: Float[Tensor, "n d *space"],
+        network: DeformationCVAE,
         moving: Float[Tensor, "n 1 *space"],
         fixed: Float[Tensor, "n 1 *space"],
-        spacing,
-    ) -> Float[Tensor, "n d *space"]:
-        """The velocity after `iterations` of Adam."""
-        update = torch.zeros_like(v, requires_grad=True)
-        adam = torch.optim.Adam([update], lr=self.rate)
-        for _ in range(self.iterations):
-            better = v + kernels.smooth(update, self.sigma, spacing)
-            match = kernels.symmetric_lcc(fixed, moving, better, self.window, steps=STEPS)
-            loss = 1 - match + self.penalty * kernels.diffusion(better, spacing)
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-        return (v + kernels.smooth(update, self.sigma, spacing)).detach()
+    ) -> tuple[Float[Tensor, "n z"], Float[Tensor, "n d *space"]]:
+        """The code and the velocity where the steps end."""
+        z, v = super().velocity(network, moving, fixed)
+
+        def mismatch(v):
+            match = kernels.symmetric_lcc(fixed, moving, v, self.window, steps=STEPS)
+            return 1 - match + self.penalty * kernels.diffusion(v, network.spacing)
+
+        if self.code_steps:
+            z = descend(z, lambda z: mismatch(network.decode(z, moving)), self.code_steps, self.rate_code)
+            with torch.no_grad():
+                v = network.decode(z, moving)
+        better = lambda update: v + kernels.smooth(update, self.sigma, network.spacing)  # noqa: E731
+        update = descend(torch.zeros_like(v), lambda update: mismatch(better(update)), self.steps, self.rate)
+        return z, better(update)
+
+
+def descend(start: Tensor, loss: Callable[[Tensor], Tensor], steps: int, rate: float) -> Tensor:
+    """Where so many steps of Adam on a loss lead."""
+    x = start.clone().requires_grad_()
+    adam = torch.optim.Adam([x], lr=rate)
+    for _ in range(steps):
+        adam.zero_grad()
+        loss(x).backward(inputs=[x])
+        adam.step()
+    return x.detach()
 
 
 METHODS = [Refined()]

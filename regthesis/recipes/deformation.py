@@ -1,12 +1,13 @@
-"""The network of chapter 4 on the pairs of the ACDC layout, cross-validated by patient (section 4.3)."""
+"""Training a registration network on the pairs of the ACDC layout, cross-validated by patient (section 4.3)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
@@ -15,8 +16,8 @@ from regthesis.case import Case
 from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.overlap import dice
-from regthesis.methods.cvae import fingerprint
-from regthesis.models.deformation import STEPS, DeformationCVAE
+from regthesis.methods.learned import fingerprint
+from regthesis.models.deformation import STEPS
 from regthesis.train import RandomAffine, fit
 
 VALIDATION = 5  # patients of the training folds, one of each group, that early stopping looks at
@@ -34,23 +35,24 @@ def folds(root: Path | str, count: int = 5) -> list[list[str]]:
 def train(
     root: Path | str,
     out: Path,
+    build: Callable[[acdc.Frame], nn.Module],
     *,
     fold: int,
     count: int = 5,
     frame: str = "full",
-    steps: int = 4000,
+    steps: int = 1500,
     every: int = 250,
     patience: int | None = None,
-    rate: float = 5e-4,
-    scales: int = 3,
-    latent: int = 32,
+    rate: float = 1e-3,
     skip: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
     mixed: bool = False,
     about: dict | None = None,
 ) -> dict:
-    """Train on all folds but number `fold` (1 to `count`; 0 leaves none out); the card of the weights in `out`.
+    """Train the network that `build` makes for a frame on all folds but number `fold`; the card of its weights.
+
+    Folds count from 1 to `count`; 0 leaves none out.
 
     `skip` names patients that are kept out of everything. The card lists who was trained and validated on, by name and
     by `fingerprint`, from which `methods.cvae` knows a network that never saw a patient. The weights with the
@@ -70,14 +72,15 @@ def train(
     cases = {p: acdc.read(root, p, common) for p in tqdm([*trained, *validated], "patients", disable=None)}
     torch.manual_seed(seed)
     return fit(
-        DeformationCVAE(common.shape, common.spacing, latent=latent, scales=scales),
+        build(common),
         pairs([cases[p] for p in trained]),
         out,
         steps,
         rate=rate,
+        anneal=True,
         every=every,
         patience=patience,
-        augment=RandomAffine(common.spacing),
+        augment=RandomAffine(common.spacing, shift=0.05),
         validation=pairs([cases[p] for p in validated], masks=True),
         measure=lost_overlap,
         seed=seed,
@@ -90,10 +93,16 @@ def train(
             "trained": trained,
             "validated": validated,
             "held_out": held_out,
-            "seen": sorted(fingerprint(case) for case in cases.values()),
+            "seen": seen(root, cases),
             **(about or {}),
         },
     )
+
+
+def seen(root: Path | str, patients: Iterable[str]) -> list[str]:
+    """The fingerprints of patients in every frame that a study may show them in."""
+    frames = acdc.FRAMES.values()
+    return sorted(fingerprint(acdc.read(root, patient, frame)) for patient in patients for frame in frames)
 
 
 def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:
@@ -104,7 +113,7 @@ def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:
     return TensorDataset(*tensors)
 
 
-def lost_overlap(model: DeformationCVAE, moving, fixed, moving_mask, fixed_mask) -> float:
+def lost_overlap(model: nn.Module, moving, fixed, moving_mask, fixed_mask) -> float:
     """1 minus the mean DICE of the labels of a pair."""
     moved = kernels.warp_labels(moving_mask, kernels.exp(model(moving, fixed).velocities[0], STEPS))
     scores = [dice(fixed_mask, moved, (label,)) for label in acdc.LABELS if label and (fixed_mask == label).any()]

@@ -13,7 +13,7 @@ from regthesis.train.parallel import Worker, mean_over_workers, objective, worke
 from regthesis.train.report import Report
 from regthesis.train.run import Run
 from regthesis.train.samples import Samples, batch_of, data_hash, places, seed_of
-from regthesis.train.step import adam, step
+from regthesis.train.step import adam, annealed, set_rate, step
 
 
 def fit(
@@ -24,6 +24,7 @@ def fit(
     *,
     rate: Number = 1.5e-4,
     l2: Number = 1e-4,
+    anneal: bool = False,
     batch: int = 1,
     augment: Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]] | None = None,
     validation: Samples | None = None,
@@ -47,6 +48,9 @@ def fit(
     evaluation mode. The weights of the smallest mean are kept, and training ends after `patience` measurements
     without a smaller one; without validation the last weights are kept. In the end `model` holds the kept weights.
 
+    With `anneal` the rate rises over the first 50 steps and falls to zero along half a cosine; `steps` is then part of
+    what a resumed run must share.
+
     `device` is "cpu" or "cuda"; `mixed` computes the network in bfloat16, `compiled` uses torch.compile. Under
     `torchrun` each process takes `batch` samples a step. `about` goes into the card: the commit, the data's name.
 
@@ -69,6 +73,7 @@ def fit(
             "validation": None if validation is None else data_hash(validation),
             "augment": None if augment is None else repr(augment),
             "workers": worker.world,
+            "anneal": steps if anneal else None,
         }
         card = {**settings, "device": worker.hardware, "threads": torch.get_num_threads(), **(about or {})}
         run = Run(Path(out), model, optimiser, settings, writes=worker.rank == 0)
@@ -81,6 +86,7 @@ def fit(
                 chosen = places(k, batch, len(data), seed, worker.rank, worker.world)
                 images = batch_of(data, chosen, worker.device)
                 model.train()
+                set_rate(optimiser, rate * (annealed(k, steps) if anneal else 1.0))
                 try:
                     scalars = step(loss, optimiser, augment(images) if augment else images, mixed)
                 except FloatingPointError as error:

@@ -1,0 +1,48 @@
+"""Resampling between grids of other extents that share their centre."""
+
+from collections.abc import Sequence
+
+import torch
+
+from regthesis.kernels.checks import check_field, check_image, check_positive
+from regthesis.kernels.shapes import Float, Number, Tensor
+
+
+def regrid(
+    x: Float[Tensor, "b c *old"],
+    spacing: Sequence[Number],
+    shape: Sequence[int],
+    new_spacing: Sequence[Number],
+    field: bool = False,
+) -> Float[Tensor, "b c *new"]:
+    """Image or field on a grid of `shape` and `new_spacing` whose centre is that of the old one with `spacing`.
+
+    Spacings are in mm per axis, array order. Linear, without a low-pass filter. Outside the old grid an image's
+    border value continues; with `field=True` the vectors, in voxels, are brought to the new voxels, and there are
+    none outside. Where both grids have the same extent this is `resize`.
+
+    Raises ValueError for a wrong number of axes, sizes below 1, spacings that are not positive, or a field without
+    one component per axis.
+    """
+    (check_field if field else check_image)("x", x)
+    rank, shape = x.ndim - 2, tuple(shape)
+    check_positive("spacing", spacing, rank)
+    check_positive("new_spacing", new_spacing, rank)
+    if len(shape) != rank or min(shape) < 1:
+        raise ValueError(f"shape: expected {rank} sizes >= 1, got {shape}")
+    voxels = [h / old for h, old in zip(new_spacing, spacing, strict=True)]  # of a new voxel, in old ones
+    if shape == tuple(x.shape[2:]) and voxels == [1.0] * rank:
+        return x
+    for axis, (n, step) in enumerate(zip(shape, voxels, strict=True), 2):
+        old = x.shape[axis]
+        place = (torch.arange(n, dtype=torch.float64) - (n - 1) / 2) * step + (old - 1) / 2
+        below = place.floor().clamp(0, max(old - 2, 0)).long()
+        share = (place.clamp(0, old - 1) - below).to(x)
+        share = share.view(-1, *[1] * (x.ndim - 1 - axis))
+        below = below.to(x.device)
+        near, far = x.index_select(axis, below), x.index_select(axis, (below + 1).clamp(max=old - 1))
+        x = near + share * (far - near)
+        if field:
+            inside = ((place >= -1e-6) & (place <= old - 1 + 1e-6)).to(x)
+            x = x * inside.view(-1, *[1] * (x.ndim - 1 - axis))
+    return x / x.new_tensor(voxels).view(-1, *[1] * rank) if field else x

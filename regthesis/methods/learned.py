@@ -1,0 +1,99 @@
+"""What all trained networks share: weights with a card, and none that has seen the case it registers."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+from regthesis.errors import UserError
+from regthesis.kernels.shapes import Float, Tensor
+from regthesis.methods.base import Method
+from regthesis.models.deformation import STEPS
+from regthesis.train import load_weights, read_card
+from regthesis.train.samples import data_hash
+
+WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
+
+
+def fingerprint(case: Case) -> str:
+    """Eight hexadecimal digits of a case's voxels: by them, and not by a name, a network's card lists whom it saw."""
+    return data_hash(TensorDataset(case.images[None]))
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, kind: type[nn.Module]) -> nn.Module:
+    return load_weights(path, kind)[0]
+
+
+@lru_cache(maxsize=64)
+def _seen(path: Path) -> frozenset[str]:
+    return frozenset(read_card(path).get("seen", ()))
+
+
+def on_network_grid(network: nn.Module, case: Case) -> tuple[Float[Tensor, "n 1 *space"], Float[Tensor, "n 1 *space"]]:
+    """A case's moving and fixed images as its network takes them: on its grid, z-scored, one moving for each fixed."""
+    images = kernels.zscore(kernels.regrid(case.images, case.spacing, network.shape, network.spacing))
+    return images[:1].expand_as(images[1:]), images[1:]
+
+
+@dataclass(frozen=True)
+class Learned(Method):
+    """A method whose velocity comes from a network of class `kind`, with a `shape` and a `spacing` of its own.
+
+    `weights` is a file, or a folder with one a fold. The first is taken whose card does not list the case, so that
+    nobody is registered by a network that was trained or validated on them.
+    """
+
+    kind: ClassVar[type[nn.Module]]
+    weights: Path
+
+    def register(self, case: Case) -> Deformation:
+        """As every method's, with the velocity and, where there is one, the latent code.
+
+        Images are brought to the network's grid, which has the same centre, and the velocity back to theirs.
+        Reading weights is not counted in the seconds.
+
+        Raises:
+            UserError: there are no weights, all have seen the case, or they are for another number of dimensions.
+        """
+        network = self.network(case)
+        start = time.perf_counter()
+        code, v = self.velocity(network, *on_network_grid(network, case))
+        with torch.no_grad():
+            v = kernels.regrid(v, network.spacing, case.grid.shape, case.spacing, field=True)
+            u = kernels.exp(v, STEPS)
+        return Deformation(u, case.grid, v, code, time.perf_counter() - start)
+
+    def pair(self, moving, fixed, grid):
+        return self.register(Case("pair", torch.cat([moving, fixed]), grid))
+
+    @abstractmethod
+    def velocity(
+        self, network: nn.Module, moving: Float[Tensor, "n 1 *space"], fixed: Float[Tensor, "n 1 *space"]
+    ) -> tuple[Float[Tensor, "n z"] | None, Float[Tensor, "n d *space"]]:
+        """Latent code, or None, and velocity of each pair on the network's grid and in its voxels."""
+
+    def network(self, case: Case) -> nn.Module:
+        """The network for a case."""
+        files = sorted(self.weights.rglob("weights.safetensors")) if self.weights.is_dir() else [self.weights]
+        if not any(file.is_file() for file in files):
+            raise UserError(f"{self.weights}: no weights; train some with `regthesis train {self.name}`")
+        images = fingerprint(case)
+        unseen = [file for file in files if images not in _seen(file)]
+        if not unseen:
+            raise UserError(f"{case.id}: all networks in {self.weights} have seen these images; leave their fold out")
+        network = _load(unseen[0], self.kind)
+        if len(network.shape) != case.grid.rank:
+            raise UserError(f"{case.id}: {case.grid.rank}-D images, but {unseen[0]} is for {len(network.shape)}-D ones")
+        return network
