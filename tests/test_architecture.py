@@ -13,7 +13,7 @@ FLOORS = [
     {"geometry", "train"},
     {"case", "deformation"},
     {"datasets", "methods"},
-    {"evaluate"},
+    {"evaluate", "transport"},
     {"recipes"},
     {"book"},
     {"cli"},

@@ -48,6 +48,8 @@ class Entry:
     better: str = ""  # higher or lower
     statistic: str = "mean"  # makes the printed value out of those of the cases
     tolerance: float = 0.01  # relative, on the same data
+    table: str = ""  # whose rows a claim of order compares
+    of: str = ""  # the row that it is about
     relation: str = ""  # better, worse, differs or similar, in a claim of order
     alpha: float = 0.05
     dataset: str = ""  # `any` needs no data
@@ -96,7 +98,20 @@ def number(printed: str) -> dict:
     return read | ({"spread": float(sd)} if sd else {})
 
 
-TEXTS = ("section", "what", "unit", "better", "statistic", "relation", "dataset", "device", "skip", "note")
+TEXTS = (
+    "section",
+    "what",
+    "unit",
+    "better",
+    "statistic",
+    "table",
+    "of",
+    "relation",
+    "dataset",
+    "device",
+    "skip",
+    "note",
+)
 NUMBERS = {"tolerance": float, "alpha": float, "cases": int}
 
 

@@ -16,14 +16,10 @@ from pathlib import Path
 import pandas as pd
 
 from regthesis import methods
-from regthesis.book import ledger, provenance
+from regthesis.book import provenance, table41
 from regthesis.datasets import acdc
 from regthesis.evaluate.study import study
-from regthesis.evaluate.table import case_means
 from regthesis.files import whole
-
-PRINTED_ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN"}  # Table 4.1
-PRINTED_COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD"}
 
 
 def record(
@@ -56,24 +52,5 @@ def record(
     }
     with whole(out / "run.json") as sibling:
         sibling.write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")  # a path as its text
-    judge(rows, acdc.origin(root), cases[0].grid, out)
+    table41.judge(rows, acdc.origin(root), cases[0].grid, "results", out)
     return rows
-
-
-def judge(rows: pd.DataFrame, dataset: str, frame, results: Path | None = None) -> list[ledger.Verdict]:
-    """Set the rows of Table 4.1 that a classical study reaches beside the print, noting the verdicts in `results`."""
-    means = case_means(rows).pivot(index=["method", "case"], columns="metric", values="value")
-    page = "results" if results else ""
-    return [
-        ledger.check(
-            f"T4.1/{PRINTED_ROWS[name]}/{printed}",
-            means.loc[name][metric].to_numpy(),
-            dataset=dataset,
-            frame=frame,
-            page=page,
-            results=results,
-        )
-        for name in PRINTED_ROWS
-        if name in means.index.get_level_values("method")
-        for metric, printed in PRINTED_COLUMNS.items()
-    ]

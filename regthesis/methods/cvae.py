@@ -19,6 +19,7 @@ class CVAE(Learned):
     name = "s3"
     label = "S3"
     kind = DeformationCVAE
+    recipe = "deformation"
     weights: Path = WEIGHTS / "acdc" / "s3"
 
     def velocity(

@@ -24,6 +24,7 @@ from regthesis.train import load_weights, read_card
 from regthesis.train.samples import data_hash
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
+SIGMA = 3.0  # mm, of the Gaussian layer in section 4.3
 
 
 def fingerprint(case: Case) -> str:
@@ -47,6 +48,13 @@ def on_network_grid(network: nn.Module, case: Case) -> tuple[Float[Tensor, "n 1 
     return images[:1].expand_as(images[1:]), images[1:]
 
 
+def on_case_grid(network: nn.Module, v: Float[Tensor, "n d *space"], case: Case) -> Float[Tensor, "n d *case"]:
+    """A network's velocity on a case's grid, smoothed by `SIGMA` mm where that is finer."""
+    finer = any(h < 0.99 * other for h, other in zip(case.spacing, network.spacing, strict=True))
+    v = kernels.regrid(v, network.spacing, case.grid.shape, case.spacing, field=True)
+    return kernels.smooth(v, SIGMA, case.spacing) if finer else v
+
+
 @dataclass(frozen=True)
 class Learned(Method):
     """A method whose velocity comes from a network of class `kind`, with a `shape` and a `spacing` of its own.
@@ -56,13 +64,15 @@ class Learned(Method):
     """
 
     kind: ClassVar[type[nn.Module]]
+    recipe: ClassVar[str]  # of `regthesis train`
     weights: Path
 
     def register(self, case: Case) -> Deformation:
         """As every method's, with the velocity and, where there is one, the latent code.
 
-        Images are brought to the network's grid, which has the same centre, and the velocity back to theirs.
-        Reading weights is not counted in the seconds.
+        Images are brought to the network's grid, which has the same centre, and the velocity back to theirs, where
+        the Gaussian of `SIGMA` mm acts once more if that grid is finer: interpolation leaves kinks, and each is a step
+        in the Jacobian. Reading weights is not counted in the seconds.
 
         Raises:
             UserError: there are no weights, all have seen the case, or they are for another number of dimensions.
@@ -71,7 +81,7 @@ class Learned(Method):
         start = time.perf_counter()
         code, v = self.velocity(network, *on_network_grid(network, case))
         with torch.no_grad():
-            v = kernels.regrid(v, network.spacing, case.grid.shape, case.spacing, field=True)
+            v = on_case_grid(network, v, case)
             u = kernels.exp(v, STEPS)
         return Deformation(u, case.grid, v, code, time.perf_counter() - start)
 
@@ -88,7 +98,7 @@ class Learned(Method):
         """The network for a case."""
         files = sorted(self.weights.rglob("weights.safetensors")) if self.weights.is_dir() else [self.weights]
         if not any(file.is_file() for file in files):
-            raise UserError(f"{self.weights}: no weights; train some with `regthesis train {self.name}`")
+            raise UserError(f"{self.weights}: no weights; train some with `regthesis train {self.recipe}`")
         images = fingerprint(case)
         unseen = [file for file in files if images not in _seen(file)]
         if not unseen:

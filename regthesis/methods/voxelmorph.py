@@ -103,6 +103,7 @@ class VoxelMorph(Learned):
     name = "voxelmorph"
     label = "VM"
     kind = VoxelMorphNetwork
+    recipe = "voxelmorph"
     weights: Path = WEIGHTS / "acdc" / "voxelmorph"
 
     def velocity(self, network, moving, fixed):

@@ -9,7 +9,8 @@ from regthesis import kernels
 from regthesis.case import Case
 from regthesis.errors import UserError
 from regthesis.geometry import Grid
-from regthesis.methods.cvae import CVAE, fingerprint
+from regthesis.methods.cvae import CVAE
+from regthesis.methods.learned import fingerprint
 from regthesis.methods.refined import Refined
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.train import save_weights
@@ -63,11 +64,29 @@ def test_without_weights_the_error_says_how_to_make_them(tmp_path):
             CVAE(path).register(make_case())
 
 
-def test_another_grid_is_refused(weights):
-    case = make_case()
-    small = Case("small", case.images[..., :16], Grid((16, 16), (2.0, 1.5)))
-    with pytest.raises(UserError, match=r"grid \(16, 16\), but .* is for \(16, 24\); resample"):
-        CVAE(weights([])).register(small)
+def test_any_grid_is_brought_to_the_network_s(weights):
+    """A crop of a finer image and the image that the network takes: the same velocity in mm where both are."""
+    case, folder = make_case(), weights([])
+    fine = Grid((64, 96), (0.5, 0.375))
+    images = kernels.regrid(case.images, case.spacing, fine.shape, fine.spacing)
+    found = CVAE(folder).register(Case("fine", images, fine)).velocity
+    known = CVAE(folder).register(case).velocity
+    back = kernels.regrid(found, fine.spacing, GRID.shape, GRID.spacing, field=True)
+    inner = (..., slice(2, -2), slice(2, -2))
+    assert found.shape[2:] == fine.shape
+    assert (back - known)[inner].abs().max() < 0.25 * known.abs().max()
+
+
+def test_brightness_and_contrast_do_not_count(weights):
+    case, folder = make_case(), weights([])
+    brighter = replace(case, images=300 * case.images + 1000)
+    torch.testing.assert_close(CVAE(folder).register(brighter).u, CVAE(folder).register(case).u, atol=1e-3, rtol=1e-3)
+
+
+def test_another_number_of_dimensions_is_refused(weights):
+    volume = Case("volume", torch.randn(2, 1, 8, 16, 24), Grid((8, 16, 24), (3.0, 2.0, 1.5)))
+    with pytest.raises(UserError, match=r"volume: 3-D images, but .* is for 2-D ones"):
+        CVAE(weights([])).register(volume)
 
 
 def test_refinement_brings_the_images_closer_without_folding(weights):
@@ -80,4 +99,15 @@ def test_refinement_brings_the_images_closer_without_folding(weights):
 
     assert match(found) > match(start) + 0.1
     assert found.jacobian().min() > 0
-    assert torch.equal(Refined(folder, iterations=0).register(case).u, start.u)
+    assert torch.equal(Refined(folder, steps=0).register(case).u, start.u)
+
+
+def test_refinement_of_the_code_alone_stays_in_the_latent_space(weights):
+    case, folder = make_case(), weights([])
+    method = replace(Refined(folder), steps=0, code_steps=20, penalty=0.0)
+    start, found = CVAE(folder).register(case), method.register(case)
+    assert not torch.equal(found.code, start.code)
+    network = method.network(case)
+    with torch.no_grad():
+        expected = network.decode(found.code, kernels.zscore(case.moving))
+    torch.testing.assert_close(found.velocity, expected)

@@ -58,13 +58,25 @@ def test_training_starts_near_the_identity(rank):
     assert all(v.abs().max() < 0.1 for v in model(*pair(rank)).velocities)
 
 
-def test_a_velocity_stays_within_a_third_of_half_the_grid(rank):
+def test_each_scale_adds_at_most_a_third_of_half_the_grid(rank):
     model = network(rank).eval()
     for head in model.heads:
         torch.nn.init.constant_(head[-1].bias, 100.0)
-    for v in model(*pair(rank)).velocities:
+    velocities = model(*pair(rank)).velocities
+    for scales, v in zip((3, 2, 1), velocities, strict=True):
         for axis, n in enumerate(v.shape[2:]):
-            torch.testing.assert_close(v[:, axis], torch.full_like(v[:, axis], (n - 1) / 6))
+            torch.testing.assert_close(v[:, axis], torch.full_like(v[:, axis], scales * (n - 1) / 6))
+
+
+def test_a_scale_adds_to_the_velocity_of_the_coarser_ones(rank):
+    model, images = network(rank).eval(), pair(rank)
+    before = model(*images).velocities
+    for parameter in model.heads[0][-1].parameters():
+        torch.nn.init.zeros_(parameter)
+    fine, middle, coarse = model(*images).velocities
+    assert torch.equal(middle, before[1]) and torch.equal(coarse, before[2])
+    torch.testing.assert_close(fine, kernels.resize(middle, fine.shape[2:], field=True))
+    assert not torch.allclose(fine, before[0], atol=1e-2)
 
 
 def test_the_velocity_is_smoothed_in_millimetres():
@@ -198,7 +210,9 @@ def test_learns_which_way_the_blob_went():
     assert kernels.ssd(fixed, kernels.warp(moving, u)) < 0.15 * kernels.ssd(fixed, moving)
 
 
-def test_bfloat16_autocast_stays_close(rank):
+def test_bfloat16_autocast_stays_close(rank, monkeypatch):
+    """On a grid that three halvings leave at least 4 voxels of: oneDNN 3.x convolves (6, 4, 2) with stride 2 wrongly."""
+    monkeypatch.setitem(SHAPES, rank, (32,) * rank)
     model, images = network(rank).eval(), pair(rank)
     exact, _ = model.loss(*images)
     with torch.autocast("cpu", torch.bfloat16):

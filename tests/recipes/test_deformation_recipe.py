@@ -4,8 +4,14 @@ import pytest
 
 from regthesis.datasets import acdc, phantom
 from regthesis.errors import UserError
-from regthesis.methods.cvae import CVAE, fingerprint
+from regthesis.methods.cvae import CVAE
+from regthesis.methods.learned import fingerprint
+from regthesis.models.deformation import DeformationCVAE
 from regthesis.recipes.deformation import folds, train
+
+
+def build(frame: acdc.Frame) -> DeformationCVAE:
+    return DeformationCVAE(frame.shape, frame.spacing, latent=4)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +33,7 @@ def test_folds_have_all_patients_once_and_all_groups(hearts):
 @pytest.mark.slow
 def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
     dealt = folds(hearts, 3)
-    card = train(hearts, tmp_path, fold=2, count=3, frame="quick", steps=2, every=1, skip=dealt[0][:1])
+    card = train(hearts, tmp_path, build, fold=2, count=3, frame="quick", steps=2, every=1, skip=dealt[0][:1])
     assert card["held_out"] == dealt[1] and len(card["validated"]) == 5 and len(card["trained"]) == 4
     assert not {*card["trained"], *card["validated"]} & {*dealt[1], dealt[0][0]}
     unseen, seen = (acdc.read(hearts, patient, acdc.QUICK) for patient in (dealt[1][0], card["trained"][0]))
@@ -35,6 +41,8 @@ def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
     assert CVAE(tmp_path).register(unseen).u.shape == (1, 3, *acdc.QUICK.shape)
     with pytest.raises(UserError, match="have seen these images"):
         CVAE(tmp_path).register(seen)
+    with pytest.raises(UserError, match="have seen these images"):  # nor in another frame
+        CVAE(tmp_path).register(acdc.read(hearts, card["trained"][0], acdc.FULL))
 
 
 @pytest.mark.parametrize(
@@ -42,4 +50,4 @@ def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
 )
 def test_wrong_arguments(tmp_path, wrong, message):
     with pytest.raises(UserError, match=message):
-        train(tmp_path, tmp_path, **wrong)
+        train(tmp_path, tmp_path, build, **wrong)

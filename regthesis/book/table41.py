@@ -1,0 +1,51 @@
+"""Table 4.1: which method and metric is which printed cell, and the verdicts on its numbers and on what is said of it.
+
+Grad Det-Jac is in 10^-2 per mm; the thesis prints no unit of length.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from regthesis.book import ledger
+from regthesis.evaluate.table import case_means
+
+__all__ = ["COLUMNS", "ROWS", "judge", "values"]
+
+ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN", "voxelmorph": "VM", "s1": "S1", "s3": "S3"}
+COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDetJac"}
+METHOD = {row: method for method, row in ROWS.items()}
+METRIC = {column: metric for metric, column in COLUMNS.items()}
+SCALE = {"GradDetJac": 100}
+
+
+def values(rows: pd.DataFrame, row: str, column: str) -> pd.Series:
+    """A cell's value for each case, in the printed unit; empty where the method was not run."""
+    mine = rows[(rows["method"] == METHOD[row]) & (rows["metric"] == METRIC[column])]
+    return case_means(mine).set_index("case")["value"] * SCALE.get(column, 1)
+
+
+def judge(
+    rows: pd.DataFrame, dataset: str, frame, page: str = "4", results: Path | None = None
+) -> list[ledger.Verdict]:
+    """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1 and of claims C4.30 to C4.40.
+
+    A claim of order is tested on the cases that both methods have.
+    """
+    about = dict(dataset=dataset, frame=frame, page=page, results=results)
+    found = []
+    for known in ledger.load().values():
+        parts = known.id.split("/")
+        if parts[0] == "T4.1" and len(cell := values(rows, *parts[1:])):
+            found.append(ledger.check(known.id, cell, **about))
+        if known.kind == "order" and known.table == "T4.1":
+            both = pd.concat([values(rows, row, parts[1]) for row in (known.of, parts[2])], axis=1, join="inner")
+            if len(both):
+                found.append(ledger.check(known.id, both.iloc[:, 0], paired_with=both.iloc[:, 1], **about))
+    smallest = rows[(rows["metric"] == "min Det-Jac") & rows["method"].isin([*ROWS][1:])]
+    if len(smallest):
+        worst = smallest.groupby("case")["value"].min()
+        found.append(ledger.check("C4.40", worst, **about))
+    return found

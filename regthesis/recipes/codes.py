@@ -1,0 +1,62 @@
+"""The latent codes of a population, and whether they tell its groups apart (section 4.3, Figure 4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from regthesis.case import Case
+from regthesis.datasets import acdc
+from regthesis.evaluate.latent import classifier
+from regthesis.methods.learned import on_network_grid
+from regthesis.models.deformation import DeformationCVAE
+from regthesis.recipes.networks import networks
+
+ABOUT = ["fold", "case", "group", "held_out"]
+
+
+def encoded(network: DeformationCVAE, cases: Sequence[Case]) -> pd.DataFrame:
+    """A row a case: id, group, and the mean of its posterior in columns z1, z2, ..."""
+    with torch.no_grad():
+        means = [network.encode(*on_network_grid(network, case))[0][0].numpy() for case in cases]
+    numbers = pd.DataFrame(np.stack(means), columns=[f"z{k + 1}" for k in range(network.latent)])
+    return pd.concat(
+        [pd.DataFrame({"case": [c.id for c in cases], "group": [c.group for c in cases]}), numbers], axis=1
+    )
+
+
+def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame:
+    """Codes of all patients by each fold's network: columns `ABOUT`, then z1, z2, ...
+
+    Two networks have two latent spaces: compare codes of one fold only.
+
+    Raises:
+        UserError: patients or weights are missing or broken.
+    """
+    cases = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in tqdm(acdc.patients(root), disable=None)]
+    found = []
+    for network, card in networks(weights):
+        rows = encoded(network, cases)
+        found.append(rows.assign(fold=card["fold"][0], held_out=rows["case"].isin(card["held_out"])))
+    rows = pd.concat(found, ignore_index=True)
+    return rows[[*ABOUT, *(name for name in rows if name not in ABOUT)]]
+
+
+def told(rows: pd.DataFrame, components: int = 4) -> pd.Series:
+    """For each patient, whether a classifier told his group from his code.
+
+    In each fold directions and machine are fitted to the codes of the patients that its network was trained on, and
+    asked about those that were left out.
+    """
+    right = {}
+    for _, fold in rows.groupby("fold"):
+        numbers = fold.filter(regex=r"^z\d").to_numpy()
+        out = fold["held_out"].to_numpy()
+        model = classifier(components).fit(numbers[~out], fold["group"][~out])
+        right |= dict(zip(fold["case"][out], model.predict(numbers[out]) == fold["group"][out], strict=True))
+    return pd.Series(right).sort_index()

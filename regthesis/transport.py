@@ -1,0 +1,86 @@
+"""Carrying a deformation from one heart to another: along a path between the two (pole ladder), or by its code.
+
+All displacements are in voxels and in the resampling direction: `warp(moving, u)` shows a patient's end diastole as
+his end systole.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+from regthesis.geometry import Grid
+from regthesis.kernels.shapes import Float, Int, Tensor
+from regthesis.methods.base import Method
+from regthesis.methods.learned import on_case_grid, on_network_grid
+from regthesis.models.deformation import STEPS, DeformationCVAE
+
+RV, CAVITY = 1, 3  # labels of ACDC
+
+
+def ladder(
+    u: Float[Tensor, "b d *space"], v: Float[Tensor, "b d *space"], share: float = 0.5
+) -> Float[Tensor, "b d *space"]:
+    """Pole ladder on stationary velocities: the displacement exp(-v/2) o exp(u) o exp(v/2) (Lorenzi & Pennec 2014).
+
+    `u` is the velocity of the deformation to carry, `v` that of the way there: `warp(source, exp(v))` looks like the
+    target. Half of `v` makes it the parallel transport of the symmetric connection on the group of diffeomorphisms;
+    `share` 1 is the plain change of coordinates, which moves the deformation all the way to the target's anatomy.
+    """
+    there, back = kernels.exp(share * v), kernels.exp(-share * v)
+    return kernels.compose(back, kernels.compose(kernels.exp(u), there))
+
+
+def alignment(source: Int[Tensor, "1 1 *space"], target: Int[Tensor, "1 1 *space"], grid: Grid) -> Tensor:
+    """Rigid displacement `(1, 3, z, y, x)` on the target's grid that lays one heart's mask over another's.
+
+    The centres of the left cavities meet, and in the plane of the slices the line from the left to the right
+    ventricle points the same way. The thesis rotated by hand.
+    """
+    (centre, angle), (goal, wanted) = (_pose(mask, grid) for mask in (source, target))
+    turn = angle - wanted
+    rotation = torch.eye(3)
+    rotation[1:, 1:] = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    mm = torch.tensor(grid.spacing)
+    x = kernels.identity_grid(grid.shape)
+    reached = torch.einsum("ij,j...->i...", rotation * mm / mm[:, None], x - goal.view(-1, 1, 1, 1))
+    return (reached + centre.view(-1, 1, 1, 1) - x)[None]
+
+
+def _pose(mask: Int[Tensor, "1 1 *space"], grid: Grid) -> tuple[Tensor, float]:
+    """Centre of the left cavity in voxels, and the direction of the right ventricle from it, in mm in the plane."""
+    left, right = (torch.nonzero(mask[0, 0] == label).float().mean(0) for label in (CAVITY, RV))
+    dy, dx = ((right - left)[1:] * torch.tensor(grid.spacing[1:])).tolist()
+    return left, math.atan2(dx, dy)
+
+
+def pulled_back(v: Float[Tensor, "1 3 *space"], affine: Float[Tensor, "1 3 *space"]) -> Float[Tensor, "1 3 *space"]:
+    """A velocity seen through an affine displacement x + a(x) = A x + b: A^-1 v(A x + b)."""
+    centre = (..., *[n // 2 for n in affine.shape[2:]])
+    linear = kernels.jacobian_matrix(affine)[centre][0]
+    return torch.einsum("ij,bj...->bi...", torch.linalg.inv(linear), kernels.warp(v, affine))
+
+
+def by_pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Method) -> Deformation:
+    """A patient's `own` deformation on a healthy heart, over a registration of the two by `method` (Fig. 4.14).
+
+    The patient is first aligned rigidly by the masks at end diastole. `own` needs a velocity, `method` gives one.
+    """
+    affine = alignment(patient.moving_mask, healthy.moving_mask, patient.grid)
+    between = method.pair(kernels.warp(patient.moving, affine), healthy.moving, healthy.grid)
+    return Deformation(ladder(pulled_back(own.velocity, affine), between.velocity), healthy.grid)
+
+
+def by_code(network: DeformationCVAE, code: Float[Tensor, "1 z"], case: Case) -> Deformation:
+    """The deformation that a code means on a case's moving image (Fig. 4.2b).
+
+    No registration between hearts, no alignment, no mask.
+    """
+    moving, _ = on_network_grid(network, case)
+    with torch.no_grad():
+        v = on_case_grid(network, network.decode(code, moving[:1]), case)
+        return Deformation(kernels.exp(v, STEPS), case.grid, v, code)
