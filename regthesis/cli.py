@@ -221,6 +221,35 @@ def study(root, out, names, frame, patients, skip):
         click.echo(why)
 
 
+@main.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
+@click.option("--frame", default="quick", help="full (1.5 mm) or quick (3 mm).")
+@_plain_errors
+def codes(root, out, frame):
+    """Keep the latent codes of the patients of the ACDC folder ROOT, and say whether they tell the groups apart."""
+    from regthesis.book.recorded import record_codes
+
+    right = record_codes(root, out, frame)
+    click.echo(f"{out}: {right.sum()} of {len(right)} patients told by codes that nothing was fitted to")
+
+
+@main.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
+@click.option("--frame", default="quick", help="full (1.5 mm) or quick (3 mm).")
+@_plain_errors
+def transport(root, out, frame):
+    """Carry the deformations of patients of the ACDC folder ROOT to its healthy subjects, by code and pole ladder.
+
+    Goes on where it was stopped.
+    """
+    from regthesis.book.recorded import record_transports
+
+    rows = record_transports(root, out, frame)
+    click.echo(rows.groupby(["group", "way"])[["predicted", "transported"]].mean().round(1).to_string())
+
+
 def _names(text):
     return tuple(name.strip() for name in text.split(",") if name.strip())
 

@@ -5,7 +5,8 @@ __all__ = ["COLOURS", "HEART", "PALETTE", "STYLE", "WIDTH"]
 PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
     "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73", "yellow": "#F0E442",
     "blue": "#0072B2", "red": "#D55E00", "purple": "#CC79A7", "black": "#000000", "grey": "#8C8C8C",
-    "brown": "#6B2A00", "tan": "#B58B6A", "navy": "#1B1B6B", "pink": "#E8A0C8",  # told apart from those by their lightness
+    "brown": "#6B2A00", "tan": "#B58B6A", "navy": "#1B1B6B",  # told apart from those by their lightness
+    "pink": "#E8A0C8",
 }  # fmt: skip
 COLOURS = {
     "identity": PALETTE["grey"],

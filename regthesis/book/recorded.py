@@ -1,6 +1,6 @@
-"""Recorded runs: a study at full size, kept as rows, configuration and verdicts under `data/recorded/<id>/`.
+"""Recorded runs, kept as rows, configuration and verdicts under `data/recorded/<id>/`.
 
-records.csv     every score of every registration, the long table of `evaluate`
+records.csv     every score of every registration, the long table of `evaluate`; or every code, or every transport
 run.json        what produced it: command, commit, data, device, threads, methods with their parameters
 results.json    the ledger's verdicts, which the scorecard shows as "recorded"
 """
@@ -16,10 +16,14 @@ from pathlib import Path
 import pandas as pd
 
 from regthesis import methods
-from regthesis.book import provenance, table41
+from regthesis.book import ledger, provenance, table41
+from regthesis.book.printed import ROOT
 from regthesis.datasets import acdc
 from regthesis.evaluate.study import study
 from regthesis.files import whole
+from regthesis.methods.learned import WEIGHTS, trained_on
+from regthesis.recipes.codes import codes, told
+from regthesis.recipes.transport import transports
 
 
 def record(
@@ -33,24 +37,83 @@ def record(
         UserError: the data are broken, a name is unknown, or `out` cannot be written.
     """
     common = acdc.frame_named(frame)
-    chosen = [methods.get(name) for name in names]
+    chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
     everyone = [patient for patient in acdc.patients(root) if patient not in skip]
     ids = acdc.balanced(root, patients, tuple(skip)) if patients else everyone
     cases = [acdc.read(root, patient, common) for patient in ids]
     rows = study(cases, chosen, out / "records.csv")
-    about = provenance.collect(Path.cwd(), frame, {"data_root": str(Path(root).resolve())}, Path("/")) | {
-        "command": f"regthesis study ROOT --out {out} --methods {','.join(names)} --frame {frame}"
-        + f" --patients {patients}"
-        + (f" --skip {','.join(skip)}" if skip else ""),
-        "dataset": acdc.origin(root),
-        "patients": ids,
-        "skipped": list(skip),
-        "methods": {method.name: asdict(method) for method in chosen},
-        "missing": rows.attrs["missing"],
-        "versions": {name: version(name) for name in ("torch", "numpy", "SimpleITK")},
-        "seconds": float(rows.loc[rows["metric"] == "seconds", "value"].sum()),
-    }
-    with whole(out / "run.json") as sibling:
-        sibling.write_text(json.dumps(about, indent=1, default=str) + "\n", "utf-8")  # a path as its text
+    command = f"study ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
+    _keep(
+        root,
+        out,
+        frame,
+        command + (f" --skip {','.join(skip)}" if skip else ""),
+        patients=ids,
+        skipped=list(skip),
+        methods={method.name: _settings(method) for method in chosen},
+        missing=rows.attrs["missing"],
+        seconds=float(rows.loc[rows["metric"] == "seconds", "value"].sum()),
+    )
     table41.judge(rows, acdc.origin(root), cases[0].grid, "results", out)
     return rows
+
+
+def record_codes(root: Path, out: Path, frame: str) -> pd.Series:
+    """Keep the codes of all patients by each fold's S3; for each patient, whether his group was told from his own.
+
+    Raises:
+        UserError: as `recipes.codes.codes`, or `out` cannot be written.
+    """
+    rows = codes(root, WEIGHTS / acdc.origin(root) / "s3", frame)
+    with whole(out / "records.csv") as sibling:
+        rows.to_csv(sibling, index=False, float_format="%.5g")
+    _keep(root, out, frame, f"codes ROOT --out {out} --frame {frame}")
+    right = told(rows)
+    ledger.check(
+        "C4.43",
+        100.0 * right.to_numpy(),
+        dataset=acdc.origin(root),
+        frame=acdc.frame_named(frame),
+        page="results",
+        results=out,
+    )
+    return right
+
+
+def record_transports(root: Path, out: Path, frame: str) -> pd.DataFrame:
+    """Keep the ejection fractions of all transports of a cross-validation, and the verdicts on Table 4.2.
+
+    Raises:
+        UserError: as `recipes.transport.transports`.
+    """
+    rows = transports(root, WEIGHTS / acdc.origin(root) / "s3", out / "records.csv", frame)
+    _keep(root, out, frame, f"transport ROOT --out {out} --frame {frame}")
+    about = dict(page="results", results=out)
+    for (group, way), found in rows.groupby(["group", "way"]):
+        means = {step: found[step].mean() for step in ("predicted", "transported")}
+        means["difference"] = abs(means["predicted"] - means["transported"])
+        for step, value in means.items():
+            ledger.check(f"T4.2/{group}/{way}/{step}", value, dataset=acdc.origin(root), cases=len(found), **about)
+    apart = (rows["predicted"] - rows["transported"]).abs().groupby([rows["group"], rows["way"]]).mean().unstack()
+    nearer = bool((apart["Our"] < apart["PL"]).all())
+    why = ", ".join(f"{g}: {apart['Our'][g]:.1f} by code, {apart['PL'][g]:.1f} by ladder" for g in apart.index)
+    why = f"mean |EF before - EF after| in points, {len(rows) // 2} transports, {acdc.origin(root)}; {why}"
+    ledger.state("C4.49", "holds" if nearer else "fails", why, **about)
+    return rows
+
+
+def _keep(root: Path, out: Path, frame: str, command: str, **more) -> None:
+    """What produced a recorded run, as its `run.json`."""
+    about = provenance.collect(Path.cwd(), frame, {"data_root": str(Path(root).resolve())}, Path("/"))
+    about |= {"command": f"regthesis {command}", "dataset": acdc.origin(root)}
+    about |= {**more, "versions": {name: version(name) for name in ("torch", "numpy", "SimpleITK")}}
+    with whole(out / "run.json") as sibling:
+        sibling.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+
+
+def _settings(method: methods.Method) -> dict:
+    """A method's parameters as JSON takes them; folders as they are named in the repository."""
+    return {
+        name: value.relative_to(ROOT).as_posix() if isinstance(value, Path) else value
+        for name, value in asdict(method).items()
+    }

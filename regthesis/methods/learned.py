@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -107,3 +107,9 @@ class Learned(Method):
         if len(network.shape) != case.grid.rank:
             raise UserError(f"{case.id}: {case.grid.rank}-D images, but {unseen[0]} is for {len(network.shape)}-D ones")
         return network
+
+
+def trained_on(method: Method, dataset: str) -> Method:
+    """The method with the weights trained on `dataset`, `acdc` or `phantom`; one that learns nothing as is."""
+    learns = isinstance(method, Learned)
+    return replace(method, weights=WEIGHTS / dataset / method.weights.name) if learns else method

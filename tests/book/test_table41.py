@@ -1,0 +1,74 @@
+"""Verdicts on Table 4.1: every cell that a study reaches, claims on the cases that both methods have."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regthesis.book import ledger, table41
+from regthesis.datasets import acdc
+from regthesis.evaluate.records import COLUMNS
+
+
+def study(means, cases=80, seed=0):
+    """A long table in which each method's DICE, distance and roughness have these means."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for method, by_metric in means.items():
+        for metric, mean in by_metric.items():
+            for case in range(cases):
+                for structure in ("LV", "RV"):
+                    rows.append((f"p{case}", "NOR", method, metric, structure, mean * (1 + 0.01 * rng.normal())))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+ROWS = study(
+    {
+        "identity": {"DICE": 0.707, "min Det-Jac": 1.0},
+        "demons": {"DICE": 0.79, "Grad Det-Jac": 0.02, "min Det-Jac": 0.4},
+        "s3": {"DICE": 0.812, "Grad Det-Jac": 0.014, "min Det-Jac": 0.5},
+    }
+)
+
+
+def verdicts(rows, dataset="acdc", frame=acdc.FULL):
+    return {verdict.id: verdict for verdict in table41.judge(rows, dataset, frame)}
+
+
+def test_cells_are_judged_in_the_printed_unit():
+    found = verdicts(ROWS)
+    assert found["T4.1/S3/DICE"].verdict == "reproduced"
+    assert found["T4.1/S3/GradDetJac"].verdict == "reproduced"
+    assert float(found["T4.1/S3/GradDetJac"].computed) == pytest.approx(1.4, rel=0.01)
+    assert found["T4.1/Undef/DICE"].verdict == "reproduced"
+    assert not [id for id in found if "VM" in id or "/RMSE" in id or id == "T4.1/Undef/GradDetJac"]
+
+
+def test_claims_are_tested_between_methods_that_were_run():
+    found = verdicts(ROWS)
+    assert found["C4.30/DICE/Dem"].verdict == "reproduced"
+    assert found["C4.34/GradDetJac/Dem"].verdict == "reproduced"
+    assert "C4.30/DICE/S1" not in found
+
+
+def test_claims_use_the_cases_that_both_have():
+    few = ROWS[(ROWS["method"] != "demons") | ROWS["case"].isin([f"p{k}" for k in range(12)])]
+    assert "n = 12" in verdicts(few)["C4.30/DICE/Dem"].why
+    with_other = verdicts(few, "phantom")
+    assert with_other["C4.30/DICE/Dem"].verdict == "holds"
+    assert with_other["T4.1/Dem/DICE"].verdict == "not comparable"
+
+
+def test_folding_by_any_method_breaks_the_bound():
+    assert verdicts(ROWS)["C4.40"].verdict == "reproduced"
+    folded = ROWS.copy()
+    one = (folded["method"] == "demons") & (folded["metric"] == "min Det-Jac") & (folded["case"] == "p7")
+    folded.loc[one, "value"] = -0.1
+    assert verdicts(folded)["C4.40"].verdict == "fails"
+
+
+def test_every_order_of_the_table_names_methods_that_exist():
+    orders = [known for known in ledger.load().values() if known.kind == "order" and known.table == "T4.1"]
+    assert orders
+    for known in orders:
+        _, column, other = known.id.split("/")
+        assert {known.of, other} <= set(table41.METHOD) and column in table41.METRIC
