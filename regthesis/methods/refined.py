@@ -19,8 +19,8 @@ class Refined(CVAE):
 
     The loss is 1 - D_LCC plus `penalty` times the diffusion energy of the velocity in mm; in `code_steps` it falls
     over z, with `rate_code` as Adam's step, and in `steps` over an update in voxels that is smoothed by `sigma` mm,
-    with `rate`. `window` of the correlation is in the
-    network's voxels: 5 of 3 mm are the 9 of 1.5 mm that the thesis has. The code that is returned is the one that its own steps reached.
+    with `rate`. `window` of the correlation is in the network's voxels: 5 of 3 mm are about the thesis's 9 of 1.5 mm.
+    The code that is returned is the one that its own steps reached.
     """
 
     name = "s3-refined"
