@@ -231,7 +231,7 @@ def codes(root, out, frame):
     from regthesis.book.recorded import record_codes
 
     right = record_codes(root, out, frame)
-    click.echo(f"{out}: {right.sum()} of {len(right)} patients told by codes that nothing was fitted to")
+    click.echo(f"{out}: {right.sum()} of {len(right)} patients have their group told, by networks and classifiers that never saw them")
 
 
 @main.command()
