@@ -231,7 +231,9 @@ def codes(root, out, frame):
     from regthesis.book.recorded import record_codes
 
     right = record_codes(root, out, frame)
-    click.echo(f"{out}: {right.sum()} of {len(right)} patients have their group told, by networks and classifiers that never saw them")
+    click.echo(
+        f"{out}: {right.sum()} of {len(right)} groups told, by networks and classifiers that never saw the patient"
+    )
 
 
 @main.command()
