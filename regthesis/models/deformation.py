@@ -30,7 +30,7 @@ class DeformationCVAE(nn.Module):
     Four convolutions with strides (2, 2, 2, 1) lead to mu and log sigma^2; three deconvolutions lead back, the
     moving image being one channel of each scale. A head at each of the `scales` finest scales predicts a velocity:
     two convolutions, tanh, Gaussian smoothing by `sigma` mm (section 4.2.3; Krebs et al. 2019). Each scale adds its
-    own to the velocity of the coarser ones: learned in a tenth of the steps, and smoother, than three that start anew.
+    own to the velocity of the coarser ones: learned in fewer steps, and smoother, than three that start anew.
 
     `shape` and `spacing` (mm) describe the grid in array order, 2-D or 3-D, every size divisible by 8. `neck` is the
     number of channels on either side of the fully connected layers. 425 k parameters at 32 x 128 x 128; the thesis
