@@ -96,9 +96,7 @@ class Learned(Method):
 
     def network(self, case: Case) -> nn.Module:
         """The network for a case."""
-        files = sorted(self.weights.rglob("weights.safetensors")) if self.weights.is_dir() else [self.weights]
-        if not any(file.is_file() for file in files):
-            raise UserError(f"{self.weights}: no weights; train some with `regthesis train {self.recipe}`")
+        files = weight_files(self.weights, self.recipe)
         images = fingerprint(case)
         unseen = [file for file in files if images not in _seen(file)]
         if not unseen:
@@ -107,6 +105,18 @@ class Learned(Method):
         if len(network.shape) != case.grid.rank:
             raise UserError(f"{case.id}: {case.grid.rank}-D images, but {unseen[0]} is for {len(network.shape)}-D ones")
         return network
+
+
+def weight_files(weights: Path, recipe: str) -> list[Path]:
+    """The files of weights in a folder, one a fold, or the one file that `weights` is; `recipe` makes some.
+
+    Raises:
+        UserError: there are none.
+    """
+    files = sorted(weights.rglob("weights.safetensors")) if weights.is_dir() else [weights]
+    if not any(file.is_file() for file in files):
+        raise UserError(f"{weights}: no weights; train some with `regthesis train {recipe}`")
+    return files
 
 
 def trained_on(method: Method, dataset: str) -> Method:

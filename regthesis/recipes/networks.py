@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from regthesis.errors import UserError
+from regthesis.methods.learned import weight_files
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.train import load_weights
 
@@ -16,8 +16,5 @@ def networks(weights: Path) -> Iterator[tuple[DeformationCVAE, dict]]:
     Raises:
         UserError: there is none, or one is broken.
     """
-    files = sorted(Path(weights).rglob("weights.safetensors"))
-    if not files:
-        raise UserError(f"{weights}: no weights; train some with `regthesis train deformation`")
-    for file in files:
+    for file in weight_files(Path(weights), "deformation"):
         yield load_weights(file, DeformationCVAE)
