@@ -11,18 +11,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import hsv_to_rgb
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from regthesis import kernels
 from regthesis.book.look import COLOURS, HEART, PALETTE, STYLE, WIDTH
 from regthesis.case import Case
-from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Tensor
 
 __all__ = [
-    "COLOURS", "HEART", "PALETTE", "STYLE", "area", "boxes", "curves", "draw", "draw_grid", "fields_and_curve",
-    "learning_schemes", "middle", "modes", "motion", "motion_colours", "panel", "pull", "side_by_side",
-    "traversal",
+    "COLOURS", "HEART", "PALETTE", "STYLE", "area", "curves", "draw", "draw_grid", "fields_and_curve",
+    "middle", "modes", "motion", "motion_colours", "panel", "pull", "traversal",
 ]  # fmt: skip
 
 
@@ -114,57 +111,6 @@ def motion_colours(u: Float[Tensor, "1 2 y x"], longest: float) -> np.ndarray:
     return hsv_to_rgb(np.stack([hue, np.clip(np.hypot(dx, dy) / longest, 0, 1), np.ones_like(hue)], -1))
 
 
-def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
-    """A row a method at slice z: warped image, what is left of the difference, displacement, grid, Jacobian.
-
-    The row above them is the target: the fixed image and, where it is known, the true deformation.
-    """
-    titles = ("image", "difference", "displacement", "grid", "Jacobian")
-    figure, axes = plt.subplots(len(deformations) + 1, 5, figsize=(WIDTH, 1.3 * len(deformations) + 1.6))
-    target = {} if case.truth is None else {"target": Deformation(case.truth, case.grid)}
-    longest = max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in (target | deformations).values()) or 1.0
-    for row, name in zip(axes, ["target", *deformations], strict=True):
-        deformation = (target | deformations).get(name)
-        image, labels = case.fixed, case.fixed_mask
-        if name != "target":
-            image, labels = deformation.warp(case.moving), deformation.warp_labels(case.moving_mask)
-        draw(row[0], image[:1, :, z], labels=labels[:1, :, z])
-        draw(row[1], (case.fixed - image)[:1, :, z], cmap="PuOr", vmin=-2, vmax=2)
-        if deformation is not None:
-            row[2].imshow(motion_colours(deformation.u[:1, 1:, z], longest))
-            draw_grid(row[3], deformation.u[:1, 1:, z], every=3, colour=COLOURS.get(name, PALETTE["black"]))
-            volume = row[4].imshow(flat(deformation.jacobian()[:1, :, z]), cmap="RdBu", vmin=0, vmax=2)
-        row[0].text(-0.08, 0.5, name, transform=row[0].transAxes, rotation=90, va="center", ha="right", fontsize=10)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(title)
-    figure.colorbar(volume, ax=axes[:, 4], shrink=0.5, aspect=30)
-    return figure
-
-
-def boxes(frame: pd.DataFrame, by: str, ylabel: str, figsize: tuple[float, float] = (WIDTH, 3)):
-    """Boxes of `value` by the values of column `by` and, within each, by method; every case is a dot."""
-    figure, ax = plt.subplots(figsize=figsize)
-    names, places = list(frame["method"].unique()), list(frame[by].unique())
-    width = 0.8 / len(names)
-    for k, name in enumerate(names):
-        groups = [frame[(frame[by] == p) & (frame["method"] == name)]["value"].to_numpy() for p in places]
-        at = np.arange(len(places)) - 0.4 + width * (k + 0.5)
-        drawn = ax.boxplot(groups, positions=at, widths=0.8 * width, patch_artist=True, showfliers=False)
-        for box in drawn["boxes"]:
-            box.set(facecolor=COLOURS[name], alpha=0.6, label=name)
-        for line in drawn["medians"]:
-            line.set(color="black")
-        for x, values in zip(at, groups, strict=True):
-            ax.plot(np.full(len(values), x), values, ".", color="black", markersize=4)
-    ax.set(xticks=range(len(places)), xticklabels=places, ylabel=ylabel, xlim=(-0.5, len(places) - 0.5))
-    handles, texts = ax.get_legend_handles_labels()
-    first = dict(zip(texts, handles, strict=True))
-    figure.legend(first.values(), first.keys(), ncols=len(names), loc="outside upper center")
-    return figure
-
-
 def fields_and_curve(fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.DataFrame, xlabel: str, ylabel: str):
     """Deformed grids, and beside them one line a column of a table."""
     figure, axes = plt.subplots(1, len(fields) + 1, figsize=(WIDTH, 2.6))
@@ -218,41 +164,3 @@ def motion(tracked: Mapping[str, np.ndarray], masks: Mapping[int, float]):
 def middle(case: Case) -> int:
     """The slice that pictures show: half-way along the left cavity in the fixed mask."""
     return int((case.fixed_mask == 3).flatten(3).any(-1)[0, 0].nonzero().float().median())
-
-
-# Figures 2.2 and 2.3: boxes (x, y, width, text), then the arrows that training adds (from, to, bend).
-LEFT = [
-    (0.8, 1.6, 1.5, "fixed $F$"), (0.8, 0.4, 1.5, "moving $M$"), (3.0, 1.0, 1.5, "network $f_\\omega$"),
-    (5.0, 1.0, 0.7, "$\\varphi$"),
-]  # fmt: skip
-SCHEMES = {
-    "supervised, Eq. 2.4": (
-        [(8.6, 1.0, 1.8, "$\\mathcal{D}(\\varphi, \\varphi_{GT})$"), (6.4, -0.2, 1.3, "true $\\varphi_{GT}$")],
-        [((5.4, 1.0), (7.6, 1.0), 0), ((7.1, -0.1), (7.8, 0.6), 0), ((8.6, 1.4), (3.0, 1.4), 0.22)],
-    ),
-    "unsupervised, Eq. 2.5": (
-        [(6.8, 0.8, 1.5, "warp $M\\circ\\varphi$"), (8.9, 1.6, 1.8, "$\\mathcal{D}(F, M\\circ\\varphi)$"),
-         (8.9, -0.2, 1.8, "$\\mathcal{R}(\\varphi)$")],
-        [((1.6, 1.75), (7.95, 1.75), 0), ((5.4, 0.95), (6.0, 0.85), 0), ((7.6, 0.95), (8.1, 1.25), 0),
-         ((1.6, 0.25), (6.6, 0.45), 0.18), ((5.3, 0.65), (7.95, -0.1), 0.1), ((8.9, 2.0), (3.0, 1.4), 0.22)],
-    ),
-}  # fmt: skip
-
-
-def learning_schemes():
-    """Figures 2.2 and 2.3: what goes into the loss of a supervised and of an unsupervised network, training in red."""
-    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 4.6))
-    used = [((1.6, 1.6), (2.2, 1.15), 0), ((1.6, 0.4), (2.2, 0.85), 0), ((3.8, 1.0), (4.6, 1.0), 0)]
-    for ax, (title, (right, training)) in zip(axes, SCHEMES.items(), strict=True):
-        for x, y, width, text in LEFT + right:
-            box = FancyBboxPatch((x - width / 2, y - 0.3), width, 0.6, "round,pad=0.05", fc="#EAF3FA", ec="black")
-            ax.add_patch(box)
-            ax.text(x, y, text, ha="center", va="center")
-        for arrows, colour in ((used, "black"), (training, PALETTE["red"])):
-            for start, end, bend in arrows:
-                look = {"arrowstyle": "-|>", "mutation_scale": 11, "color": colour, "lw": 1.4}
-                ax.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bend}", **look))
-        ax.set(xlim=(-0.2, 10.2), ylim=(-0.9, 2.9))
-        ax.set_axis_off()
-        ax.text(-0.1, 2.6, title, fontweight="bold")
-    return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -24,7 +24,6 @@ from regthesis.train import load_weights, read_card
 from regthesis.train.samples import data_hash
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
-SIGMA = 3.0  # mm, of the Gaussian layer in section 4.3
 
 
 def fingerprint(case: Case) -> str:
@@ -48,11 +47,13 @@ def on_network_grid(network: nn.Module, case: Case) -> tuple[Float[Tensor, "n 1 
     return images[:1].expand_as(images[1:]), images[1:]
 
 
-def on_case_grid(network: nn.Module, v: Float[Tensor, "n d *space"], case: Case) -> Float[Tensor, "n d *case"]:
-    """A network's velocity on a case's grid, smoothed by `SIGMA` mm where that is finer."""
+def on_case_grid(
+    network: nn.Module, v: Float[Tensor, "n d *space"], case: Case, smoothing: float = 3.0
+) -> Float[Tensor, "n d *case"]:
+    """A network's velocity on a case's grid, smoothed by so many mm where that is finer; by default as in training."""
     finer = any(h < 0.99 * other for h, other in zip(case.spacing, network.spacing, strict=True))
     v = kernels.regrid(v, network.spacing, case.grid.shape, case.spacing, field=True)
-    return kernels.smooth(v, SIGMA, case.spacing) if finer else v
+    return kernels.smooth(v, smoothing, case.spacing) if finer and smoothing else v
 
 
 @dataclass(frozen=True)
@@ -60,19 +61,21 @@ class Learned(Method):
     """A method whose velocity comes from a network of class `kind`, with a `shape` and a `spacing` of its own.
 
     `weights` is a file, or a folder with one a fold. The first is taken whose card does not list the case, so that
-    nobody is registered by a network that was trained or validated on them.
+    nobody is registered by a network that was trained or validated on them. `smoothing`, in mm, is that of velocities
+    on grids finer than the network's.
     """
 
     kind: ClassVar[type[nn.Module]]
     recipe: ClassVar[str]  # of `regthesis train`
     weights: Path
+    smoothing: float = field(default=3.0, kw_only=True)
 
     def register(self, case: Case) -> Deformation:
         """As every method's, with the velocity and, where there is one, the latent code.
 
-        Images are brought to the network's grid, which has the same centre, and the velocity back to theirs, where
-        the Gaussian of `SIGMA` mm acts once more if that grid is finer: interpolation leaves kinks, and each is a step
-        in the Jacobian. Reading weights is not counted in the seconds.
+        Images are brought to the network's grid, which has the same centre, and the velocity back to theirs, where a
+        Gaussian acts once more if that grid is finer: interpolation leaves kinks, and each is a step in the Jacobian.
+        Reading weights is not counted in the seconds.
 
         Raises:
             UserError: there are no weights, all have seen the case, or they are for another number of dimensions.
@@ -81,7 +84,7 @@ class Learned(Method):
         start = time.perf_counter()
         code, v = self.velocity(network, *on_network_grid(network, case))
         with torch.no_grad():
-            v = on_case_grid(network, v, case)
+            v = on_case_grid(network, v, case, self.smoothing)
             u = kernels.exp(v, STEPS)
         return Deformation(u, case.grid, v, code, time.perf_counter() - start)
 

@@ -12,7 +12,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from regthesis import methods
-from regthesis.book import figures
+from regthesis.book import figures, hearts
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.geometry import Grid
@@ -88,7 +88,7 @@ def test_boxes_show_every_case():
     rows = [("identity", s, c / 10) for s in ("LV", "RV") for c in range(4)]
     rows += [("demons", s, v + 0.1) for _, s, v in rows]
     frame = pd.DataFrame(rows, columns=["method", "structure", "value"])
-    ax = figures.boxes(frame, "structure", "DICE").axes[0]
+    ax = hearts.boxes(frame, "structure", "DICE").axes[0]
     dots = [value for line in ax.lines if line.get_marker() == "." for value in line.get_ydata()]
     assert sorted(dots) == sorted(frame["value"])
     assert [text.get_text() for text in ax.get_xticklabels()] == ["LV", "RV"]
@@ -99,7 +99,7 @@ def test_side_by_side_has_a_row_a_method(folded):
     case = Case("a", torch.rand(2, 1, 3, 12, 10), grid, {t: torch.ones(1, 1, 3, 12, 10).long() for t in (0, 1)})
     u = torch.zeros(1, 3, 3, 12, 10)
     found = {name: Deformation(u, grid) for name in ("identity", "demons")}
-    axes = figures.side_by_side(case, found, z=1).axes
+    axes = hearts.side_by_side(case, found, z=1).axes
     assert [ax.texts[0].get_text() for ax in axes if ax.texts] == ["target", "identity", "demons"]
 
 

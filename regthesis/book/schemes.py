@@ -1,0 +1,171 @@
+"""Schemes of the chapters: boxes and circles under their names, arrows between names."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.patches import Ellipse, FancyBboxPatch, Patch
+
+from regthesis.book.look import PALETTE, WIDTH
+
+__all__ = ["deformation_model", "generative_processes", "learning", "pole_ladder"]
+
+FILLS = {
+    "image": "#EAF3FA",
+    "network": "#FDF0D5",
+    "motion": "#E5F4EC",
+    "loss": "#FBE3DA",
+    "seen": "#D9D9D9",
+    "": "white",
+}
+
+
+class Node(NamedTuple):
+    """One box, or a circle where its `height` is 0: centre, text, what it is (a key of `FILLS`), width, height."""
+
+    x: float
+    y: float
+    text: str
+    fill: str = ""
+    width: float = 1.5
+    height: float = 0.6
+
+
+class Arrow(NamedTuple):
+    """From one node to another, bent to its right by `bend`; those of training alone are red."""
+
+    start: str
+    end: str
+    bend: float = 0.0
+    training: bool = False
+
+
+def _draw(ax: Axes, nodes: Mapping[str, Node], arrows: Sequence[Arrow], title: str = "") -> None:
+    patches = {name: _patch(node) for name, node in nodes.items()}
+    for name, (x, y, text, *_) in nodes.items():
+        ax.add_patch(patches[name])
+        ax.text(x, y, text, ha="center", va="center", zorder=3)
+    for start, end, bend, training in arrows:
+        look = dict(arrowstyle="-|>", mutation_scale=11, lw=1.4, color=PALETTE["red"] if training else "black")
+        look |= dict(patchA=patches[start], patchB=patches[end], shrinkA=1, shrinkB=1)
+        look |= dict(connectionstyle=f"arc3,rad={bend}")
+        ax.annotate("", nodes[end][:2], nodes[start][:2], arrowprops=look)
+    left, right = (edge([n.x + side * n.width / 2 for n in nodes.values()]) for edge, side in ((min, -1), (max, 1)))
+    low, high = (edge(n.y for n in nodes.values()) for edge in (min, max))
+    ax.set(xlim=(left - 0.2, right + 0.2), ylim=(low - 0.7, high + 0.7), title=title)
+    ax.set_axis_off()
+
+
+def _patch(node: Node) -> Patch:
+    x, y, _, fill, width, height = node
+    look = dict(fc=FILLS[fill], ec="black", zorder=2)
+    if not height:
+        return Ellipse((x, y), width, width, **look)
+    return FancyBboxPatch((x - width / 2, y - height / 2), width, height, "round,pad=0,rounding_size=0.1", **look)
+
+
+def learning():
+    """Figures 2.2 and 2.3: what goes into the loss of a supervised and of an unsupervised network."""
+    network = {
+        "F": Node(0.8, 1.7, "fixed $F$", "image"),
+        "M": Node(0.8, 0.3, "moving $M$", "image"),
+        "f": Node(3.0, 1.0, "network $f_\\omega$", "network"),
+        "phi": Node(5.0, 1.0, "$\\varphi$", "motion", 0.7),
+    }
+    used = [Arrow("F", "f"), Arrow("M", "f"), Arrow("f", "phi")]
+    supervised = {
+        "truth": Node(6.7, -0.2, "true $\\varphi_{GT}$", "motion"),
+        "D": Node(8.8, 1.0, "$\\mathcal{D}(\\varphi, \\varphi_{GT})$", "loss", 1.8),
+    }
+    unsupervised = {
+        "warp": Node(6.8, 0.6, "warp $M\\circ\\varphi$", "image"),
+        "D": Node(8.9, 1.7, "$\\mathcal{D}(F, M\\circ\\varphi)$", "loss", 1.8),
+        "R": Node(8.9, -0.3, "$\\mathcal{R}(\\varphi)$", "loss", 1.8),
+    }
+    ways = {
+        "supervised, Eq. 2.4": (supervised, [("phi", "D"), ("truth", "D"), ("D", "f", 0.3)]),
+        "unsupervised, Eq. 2.5": (
+            unsupervised,
+            [("F", "D"), ("phi", "warp"), ("warp", "D"), ("M", "warp", 0.12), ("phi", "R", 0.25), ("D", "f", 0.15)],
+        ),
+    }
+    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 4.6))
+    for ax, (title, (nodes, ends)) in zip(axes, ways.items(), strict=True):
+        training = [Arrow(*end)._replace(training=True) for end in ends]
+        _draw(ax, network | nodes, used + training, title)
+    return figure
+
+
+def generative_processes():
+    """Figure 4.1: how a code and a moving image lead to a fixed image, without and with a regular velocity."""
+    given = {"z": Node(0, 1.8, "$z$", "", 0.7, 0), "M": Node(0, 0, "$M$", "seen", 0.7, 0)}
+    plain = given | {
+        "F": Node(2.6, 0.9, "$F$", "seen", 0.7, 0),
+        "theta": Node(2.6, 2.3, "$\\theta$", "", 0.5, 0.5),
+        "omega": Node(-1.6, 1.8, "$\\omega$", "", 0.5, 0.5),
+    }
+    regular = given | {
+        "v": Node(1.5, 1.8, "$v$", "", 0.7, 0),
+        "v*": Node(3.0, 1.8, "$v^\\star$", "", 0.7, 0),
+        "F": Node(4.2, 0.9, "$F$", "seen", 0.7, 0),
+        "theta": Node(1.5, 3.1, "$\\theta$", "", 0.5, 0.5),
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.7))
+    _draw(axes[0], plain, [Arrow("z", "F"), Arrow("M", "F"), Arrow("theta", "F"), Arrow("omega", "z")], "(a)")
+    ways = [("z", "v"), ("M", "v"), ("theta", "v"), ("v", "v*"), ("v*", "F"), ("M", "F")]
+    _draw(axes[1], regular, [Arrow(*way) for way in ways], "(b) with the prior on $v^\\star$")
+    for ax in axes:
+        ax.set_aspect("equal")
+    return figure
+
+
+def deformation_model():
+    """Figure 4.2: the network in training, and its decoder alone, which samples and transports."""
+    decoder = {
+        "z": Node(4.0, 1.5, "$z$", "motion", 0.6, 0),
+        "up": Node(5.7, 1.5, "deconvolutions\n2, 2, 2", "network", 2.0, 0.8),
+        "head": Node(8.2, 1.5, "per scale: 2 conv.,\ntanh, $G_{\\sigma}$, sum", "network", 2.3, 0.8),
+        "v": Node(10.1, 1.5, "$\\hat v^s$", "motion", 0.7),
+        "phi": Node(11.4, 1.5, "$\\varphi^s$", "motion", 0.7),
+        "M": Node(5.7, 0.0, "$M$, all sizes", "image", 2.0),
+        "warp": Node(11.4, 0.0, "$M^s\\circ\\varphi^s$", "image", 1.4),
+    }
+    training = {
+        "pair": Node(0.7, 0.0, "$F$, $M$", "image", 1.2),
+        "down": Node(0.7, 1.5, "convolutions\n2, 2, 2, 1", "network", 1.8, 0.8),
+        "q": Node(2.6, 1.5, "$\\mu, \\sigma$", "motion", 0.9),
+        "kl": Node(2.6, 3.0, "KL", "loss", 0.9),
+        "lcc": Node(8.0, 3.0, "$1 - \\mathcal{D}_{LCC}(F^s, M^s, \\hat v^s)$", "loss", 3.0),
+    }
+    used = [("z", "up"), ("M", "up"), ("up", "head"), ("head", "v"), ("v", "phi"), ("phi", "warp"), ("M", "warp")]
+    used = [Arrow(*ends) for ends in [*used, ("M", "head")]]
+    taught = [Arrow(*ends) for ends in (("pair", "down"), ("down", "q"), ("q", "z"), ("pair", "M"))]
+    taught += [Arrow("q", "kl", training=True), Arrow("v", "lcc", training=True)]
+    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 4.8), height_ratios=(1.3, 1))
+    _draw(axes[0], training | decoder, used + taught, "(a) training")
+    alone = decoder | {"prior": Node(1.9, 1.5, "$\\mathcal{N}(0, I)$, or\nanother patient's", "motion", 2.3, 0.8)}
+    alone["M"] = decoder["M"]._replace(text="any $M$, all sizes")
+    _draw(axes[1], alone, [*used, Arrow("prior", "z")], "(b) sampling and transport")
+    for ax in axes:
+        ax.set_xlim(-0.3, 12.3)
+    return figure
+
+
+def pole_ladder():
+    """Figure 4.14a: a patient's motion, seen from a healthy heart, over a registration of the two."""
+    nodes = {
+        "ed": Node(0.9, 2.0, "patient, ED", "image", 1.6),
+        "es": Node(0.9, 0.0, "patient, ES", "image", 1.6),
+        "aligned": Node(4.2, 2.0, "aligned to\nthe healthy heart", "image", 2.0, 0.8),
+        "u": Node(4.2, 0.0, "$u$", "motion", 0.8),
+        "healthy": Node(7.6, 2.0, "healthy, ED", "image", 1.6),
+        "v": Node(7.6, 0.0, "$v$", "motion", 0.8),
+        "ladder": Node(10.4, 0.0, "$e^{-v/2} \\circ e^{u} \\circ e^{v/2}$", "motion", 2.2),
+        "moved": Node(10.4, 2.0, "healthy, moved as\nthe patient is", "image", 2.2, 0.8),
+    }
+    ways = [("ed", "aligned"), ("ed", "u"), ("es", "u"), ("aligned", "v"), ("healthy", "v"), ("v", "ladder")]
+    ways += [("u", "ladder", -0.3), ("ladder", "moved"), ("healthy", "moved")]
+    figure, ax = plt.subplots(figsize=(WIDTH, 2.2))
+    _draw(ax, nodes, [Arrow(*way) for way in ways])
+    return figure

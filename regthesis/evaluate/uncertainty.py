@@ -1,0 +1,52 @@
+"""How sure a probabilistic registration is of every voxel, and whether it has a right to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from regthesis import kernels
+from regthesis.kernels.checks import check_positive
+from regthesis.kernels.shapes import Float, Tensor
+from regthesis.models.deformation import STEPS, DeformationCVAE
+
+
+def draws(
+    network: DeformationCVAE,
+    moving: Float[Tensor, "1 1 *space"],
+    fixed: Float[Tensor, "1 1 *space"],
+    count: int = 20,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "n d *space"]:
+    """Displacements in voxels of so many codes drawn from the posterior q(z | F, M) of one pair."""
+    with torch.no_grad():
+        mu, log_variance = network.encode(moving, fixed)
+        noise = torch.randn(count, mu.shape[1], generator=generator)
+        z = mu + noise.to(mu) * (0.5 * log_variance).exp()
+        return torch.cat([kernels.exp(network.decode(code[None], moving), STEPS) for code in z])
+
+
+def spread(u: Float[Tensor, "n d *space"], spacing: Sequence[float]) -> Float[Tensor, "1 1 *space"]:
+    """Root mean squared distance in mm of drawn displacements (voxels) from their mean, voxel by voxel.
+
+    Raises ValueError for fewer than two draws.
+    """
+    check_positive("spacing", spacing, u.shape[1])
+    if len(u) < 2:
+        raise ValueError(f"u: expected two draws or more, got {len(u)}")
+    scale = u.new_tensor(spacing).view(-1, *[1] * (u.ndim - 2))
+    return (u * scale).var(0, keepdim=True).sum(1, keepdim=True).sqrt()
+
+
+def reliability(predicted: Float[Tensor, " n"], found: Float[Tensor, " n"], bins: int = 10) -> pd.DataFrame:
+    """Errors against what was predicted for them, in bins of equally many voxels: columns `spread`, `error`, `voxels`.
+
+    `predicted` is the spread of every voxel and `found` its error, both in mm; each bin has the root of the mean
+    square of both. Calibrated are those bins whose two agree.
+    """
+    table = pd.DataFrame({"spread": predicted.double().square().numpy(), "error": found.double().square().numpy()})
+    bin_of = pd.qcut(table["spread"].rank(method="first"), bins, labels=False)
+    rows = table.groupby(bin_of).mean().pow(0.5)
+    return rows.assign(voxels=bin_of.value_counts().sort_index())

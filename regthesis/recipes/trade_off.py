@@ -1,0 +1,54 @@
+"""Overlap against smoothness: every method over the one setting of its that trades the two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from regthesis.case import Case
+from regthesis.evaluate.study import study
+from regthesis.evaluate.table import case_means
+from regthesis.files import whole
+from regthesis.methods import Method
+
+SETTINGS = {
+    "demons": ("elastic", (0.5, 1.0, 1.5, 2.5, 4.0)),  # mm
+    "elastix8": ("spacing", (16, 12, 8, 6)),  # voxels
+    "syn": ("fluid", (1.5, 3.0, 6.0)),  # voxels^2
+    "s1": ("smoothing", (0.0, 3.0, 5.0, 8.0)),  # mm
+    "s3": ("smoothing", (0.0, 3.0, 5.0, 8.0)),
+    "voxelmorph": ("smoothing", (0.0, 3.0, 5.0, 8.0)),
+    "s3-refined": ("penalty", (0.02, 0.05, 0.1, 0.2, 0.5)),
+}
+"""Method name -> the field that is varied, and its values."""
+
+METRICS = ("DICE", "HD95", "Grad Det-Jac", "min Det-Jac")
+COLUMNS = ("method", "field", "setting", "default", "case", "metric", "value")
+
+
+def trade_off(cases: Sequence[Case], methods: Sequence[Method], out: Path | None = None) -> pd.DataFrame:
+    """Scores of every case by every method over its `SETTINGS`: columns `COLUMNS`, a row a case, setting and metric.
+
+    `default` marks the setting that the method has of itself. `out` is a CSV that grows by whole settings, so that a
+    run that was stopped goes on. Methods without a setting are left out.
+
+    Raises:
+        UserError: `out` cannot be written, or weights are missing.
+    """
+    rows = pd.read_csv(out) if out is not None and out.is_file() else pd.DataFrame(columns=list(COLUMNS))
+    done = set(zip(rows["method"], rows["setting"], strict=True))
+    varied = [(method, *SETTINGS[method.name]) for method in methods if method.name in SETTINGS]
+    todo = [(m, name, value) for m, name, values in varied for value in values if (m.name, value) not in done]
+    for method, name, value in tqdm(todo, desc="settings", disable=None):
+        scores = case_means(study(cases, [replace(method, **{name: value})]))
+        scores = scores[scores["metric"].isin(METRICS)]
+        new = scores.assign(method=method.name, field=name, setting=value, default=value == getattr(method, name))
+        rows = new[list(COLUMNS)] if rows.empty else pd.concat([rows, new[list(COLUMNS)]], ignore_index=True)
+        if out is not None:
+            with whole(out) as sibling:
+                rows.to_csv(sibling, index=False)
+    return rows
