@@ -7,6 +7,7 @@ his end systole.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 
@@ -65,14 +66,24 @@ def pulled_back(v: Float[Tensor, "1 3 *space"], affine: Float[Tensor, "1 3 *spac
     return torch.einsum("ij,bj...->bi...", torch.linalg.inv(linear), kernels.warp(v, affine))
 
 
-def by_pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Method) -> Deformation:
-    """A patient's `own` deformation on a healthy heart, over a registration of the two by `method` (Fig. 4.14).
+class Rungs(NamedTuple):
+    """The steps of one transport over a pole ladder, all on the healthy heart's grid (Fig. 4.14)."""
+
+    aligned: Float[Tensor, "1 1 *space"]  # the patient's end diastole
+    motion: Float[Tensor, "1 d *space"]  # his motion, a velocity
+    between: Float[Tensor, "1 d *space"]  # the way from him to the healthy heart, a velocity
+    carried: Deformation
+
+
+def pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Method) -> Rungs:
+    """A patient's `own` deformation on a healthy heart, over a registration of the two by `method`.
 
     The patient is first aligned rigidly by the masks at end diastole. `own` needs a velocity, `method` gives one.
     """
     affine = alignment(patient.moving_mask, healthy.moving_mask, patient.grid)
-    between = method.pair(kernels.warp(patient.moving, affine), healthy.moving, healthy.grid)
-    return Deformation(ladder(pulled_back(own.velocity, affine), between.velocity), healthy.grid)
+    aligned, motion = kernels.warp(patient.moving, affine), pulled_back(own.velocity, affine)
+    between = method.pair(aligned, healthy.moving, healthy.grid).velocity
+    return Rungs(aligned, motion, between, Deformation(ladder(motion, between), healthy.grid))
 
 
 def by_code(network: DeformationCVAE, code: Float[Tensor, "1 z"], case: Case) -> Deformation:

@@ -99,7 +99,7 @@ def test_a_contraction_arrives_by_the_pole_ladder():
     patient, healthy = heart((6.0, 25.0, 26.0), 30.0), heart()
     demons = replace(get("demons"), iterations=(40, 20, 5))
     own = demons.register(patient)
-    carried = transport.by_pole_ladder(patient, own, healthy, demons)
+    carried = transport.pole_ladder(patient, own, healthy, demons).carried
     cavity = lambda mask: float((mask == 3).sum())  # noqa: E731
     alone = cavity(own.warp_labels(patient.moving_mask)) / cavity(patient.moving_mask)
     there = cavity(carried.warp_labels(healthy.moving_mask)) / cavity(healthy.moving_mask)

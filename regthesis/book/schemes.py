@@ -7,7 +7,11 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse, FancyBboxPatch, Patch
 
+from regthesis import kernels
+from regthesis.book.figures import draw, draw_grid, middle
 from regthesis.book.look import PALETTE, WIDTH
+from regthesis.case import Case
+from regthesis.transport import Rungs
 
 __all__ = ["deformation_model", "generative_processes", "learning", "pole_ladder"]
 
@@ -152,20 +156,27 @@ def deformation_model():
     return figure
 
 
-def pole_ladder():
-    """Figure 4.14a: a patient's motion, seen from a healthy heart, over a registration of the two."""
-    nodes = {
-        "ed": Node(0.9, 2.0, "patient, ED", "image", 1.6),
-        "es": Node(0.9, 0.0, "patient, ES", "image", 1.6),
-        "aligned": Node(4.2, 2.0, "aligned to\nthe healthy heart", "image", 2.0, 0.8),
-        "u": Node(4.2, 0.0, "$u$", "motion", 0.8),
-        "healthy": Node(7.6, 2.0, "healthy, ED", "image", 1.6),
-        "v": Node(7.6, 0.0, "$v$", "motion", 0.8),
-        "ladder": Node(10.4, 0.0, "$e^{-v/2} \\circ e^{u} \\circ e^{v/2}$", "motion", 2.2),
-        "moved": Node(10.4, 2.0, "healthy, moved as\nthe patient is", "image", 2.2, 0.8),
+def pole_ladder(patient: Case, healthy: Case, rungs: Rungs):
+    """Figure 4.14: a patient's motion, seen from a healthy heart, over a registration of the two, step by step."""
+    z = middle(healthy)
+    moved, carried = rungs.carried.warp(healthy.moving)[:, :, z], rungs.carried.u
+    pictures = {
+        "ed": (0.8, 2.6, "patient, end diastole", patient.moving[:, :, middle(patient)]),
+        "es": (0.8, 0.0, "patient, end systole", patient.fixed[:1, :, middle(patient)]),
+        "aligned": (3.9, 2.6, "aligned", rungs.aligned[:, :, z]),
+        "u": (3.9, 0.0, "motion $u$, aligned", kernels.exp(rungs.motion)[:, 1:, z]),
+        "healthy": (7.0, 2.6, "healthy", healthy.moving[:, :, z]),
+        "v": (7.0, 0.0, "way $v$ between the two", kernels.exp(rungs.between)[:, 1:, z]),
+        "moved": (10.1, 2.6, "healthy, moved", moved),
+        "ladder": (10.1, 0.0, "$e^{-v/2} \\circ e^{u} \\circ e^{v/2}$", carried[:, 1:, z]),
     }
+    nodes = {name: Node(x, y, "", "", 1.7, 1.7) for name, (x, y, *_) in pictures.items()}
     ways = [("ed", "aligned"), ("ed", "u"), ("es", "u"), ("aligned", "v"), ("healthy", "v"), ("v", "ladder")]
-    ways += [("u", "ladder", -0.3), ("ladder", "moved"), ("healthy", "moved")]
-    figure, ax = plt.subplots(figsize=(WIDTH, 2.2))
+    ways += [("u", "ladder", 0.22), ("ladder", "moved"), ("healthy", "moved")]
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.9))
     _draw(ax, nodes, [Arrow(*way) for way in ways])
+    ax.set(ylim=(-1.6, 3.9), aspect="equal")
+    for x, y, title, picture in pictures.values():
+        inset = ax.inset_axes((x - 0.85, y - 0.85, 1.7, 1.7), transform=ax.transData)
+        (draw_grid if picture.shape[1] == 2 else draw)(inset, picture, title)
     return figure

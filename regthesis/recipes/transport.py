@@ -17,7 +17,7 @@ from regthesis.files import whole
 from regthesis.methods import get
 from regthesis.methods.learned import on_network_grid
 from regthesis.recipes.networks import networks
-from regthesis.transport import by_code, by_pole_ladder
+from regthesis.transport import by_code, pole_ladder
 
 SICK, HEALTHY = ("HCM", "DCM"), "NOR"
 COLUMNS = ("fold", "patient", "group", "healthy", "way", "predicted", "transported")
@@ -54,7 +54,7 @@ def transports(root: Path | str, weights: Path, out: Path, frame: str = "quick")
                 if way == "Our":
                     carried = by_code(network, code, target)
                 else:
-                    carried = by_pole_ladder(patient, own["PL"], target, demons)
+                    carried = pole_ladder(patient, own["PL"], target, demons).carried
                 fractions = ejection(own[way], patient), ejection(carried, target)
                 found.append((card["fold"][0], patient.id, patient.group, target.id, way, *fractions))
             new = pd.DataFrame(found, columns=list(COLUMNS))
