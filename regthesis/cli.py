@@ -199,14 +199,21 @@ def voxelmorph(noise, precision, **arguments):
     _train(lambda frame: VoxelMorphNetwork(frame.shape, frame.spacing, noise, precision), **arguments)
 
 
+def _recording(frame):
+    """What all commands ask whose outcome is kept."""
+    options = [
+        click.argument("root", type=click.Path(path_type=Path)),
+        click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run."),
+        click.option("--frame", default=frame, help="full (1.5 mm) or quick (3 mm)."),
+    ]
+    return lambda command: functools.reduce(lambda it, option: option(it), reversed(options), _plain_errors(command))
+
+
 @main.command()
-@click.argument("root", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
+@_recording("full")
 @click.option("--methods", "names", default="identity,demons,elastix8,elastix16,syn", help="Names, with commas.")
-@click.option("--frame", default="full", help="full (1.5 mm) or quick (3 mm).")
 @click.option("--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all.")
 @click.option("--skip", default="", help="Patients to leave out, such as those a method was tuned on.")
-@_plain_errors
 def study(root, out, names, frame, patients, skip):
     """Register every patient of the ACDC folder ROOT by every method and keep scores, configuration and verdicts.
 
@@ -221,11 +228,23 @@ def study(root, out, names, frame, patients, skip):
         click.echo(why)
 
 
+@main.command("trade-off")
+@_recording("full")
+@click.option("--methods", "names", default="demons,elastix8,s3,s3-refined", help="Names, with commas.")
+@click.option("--patients", type=click.IntRange(1), default=10, help="So many, taken from the groups in turn.")
+def trade_off(root, out, names, frame, patients):
+    """Register patients of the ACDC folder ROOT by methods over the setting that trades overlap for smoothness.
+
+    Goes on where it was stopped.
+    """
+    from regthesis.book.recorded import record_trade_off
+
+    rows = record_trade_off(root, out, _names(names), frame, patients)
+    click.echo(rows.pivot_table(index=["method", "setting"], columns="metric", values="value").round(4).to_string())
+
+
 @main.command()
-@click.argument("root", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
-@click.option("--frame", default="quick", help="full (1.5 mm) or quick (3 mm).")
-@_plain_errors
+@_recording("quick")
 def codes(root, out, frame):
     """Keep the latent codes of the patients of the ACDC folder ROOT, and say whether they tell the groups apart."""
     from regthesis.book.recorded import record_codes
@@ -237,10 +256,7 @@ def codes(root, out, frame):
 
 
 @main.command()
-@click.argument("root", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
-@click.option("--frame", default="quick", help="full (1.5 mm) or quick (3 mm).")
-@_plain_errors
+@_recording("quick")
 def transport(root, out, frame):
     """Carry the deformations of patients of the ACDC folder ROOT to its healthy subjects, by code and pole ladder.
 

@@ -18,7 +18,7 @@ from regthesis.deformation import Deformation
 from regthesis.evaluate.structures import STRUCTURES, select
 from regthesis.kernels.shapes import Float, Tensor
 
-__all__ = ["boxes", "gallery", "scales", "scores", "side_by_side", "trade_off", "transported"]
+__all__ = ["boxes", "gallery", "scales", "scores", "side_by_side", "trade_off", "transported", "window"]
 
 CROP = 10  # voxels that pictures show round the heart
 
@@ -114,22 +114,21 @@ def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]]):
     return figure
 
 
-def transported(own: Case, targets: Sequence[Case], ways: Mapping[str, Sequence[Deformation]]):
-    """A patient's motion on himself (first row) and on healthy hearts: image, then moved heart and grid of each way.
+def transported(rows: Sequence[tuple[str, Case, Mapping[str, Deformation]]]):
+    """Figure 4.9: motions on hearts, a row each: end diastole, then the moved heart and the grid of each way.
 
-    `ways` has a list for each way: the patient's own deformation first, then one for each target.
+    A row is a name, a heart, and the deformations that it gets, the same ways in all rows.
     """
-    hearts, wide = [own, *targets], 1 + 2 * len(ways)
-    figure, axes = plt.subplots(len(hearts), wide, figsize=(WIDTH, len(hearts) * WIDTH / wide + 0.5))
-    for k, (row, case) in enumerate(zip(axes, hearts, strict=True)):
-        z, (ys, xs) = middle(case), window(case)
-        cut = (..., z, ys, xs)
+    wide = 1 + 2 * len(rows[0][2])
+    figure, axes = plt.subplots(len(rows), wide, figsize=(WIDTH, len(rows) * WIDTH / wide + 0.5))
+    for k, (row, (title, case, ways)) in enumerate(zip(axes, rows, strict=True)):
+        cut = (..., middle(case), *window(case))
         draw(row[0], case.moving[cut], "" if k else "end diastole", case.moving_mask[cut])
-        _name(row[0], f"{case.group}, {'healthy' if k else 'himself'}" if k else f"{case.group}, himself")
+        _name(row[0], title)
         for (name, found), left in zip(ways.items(), range(1, wide, 2), strict=True):
-            labels = found[k].warp_labels(case.moving_mask)
-            draw(row[left], found[k].warp(case.moving)[cut], "" if k else name, labels[cut])
-            draw_grid(row[left + 1], found[k].u[:, 1:][cut], every=2)
+            moved = found.warp(case.moving)[cut], found.warp_labels(case.moving_mask)[cut]
+            draw(row[left], moved[0], "" if k else name, moved[1])
+            draw_grid(row[left + 1], found.u[:, 1:][cut])
     return figure
 
 
@@ -184,8 +183,10 @@ def scores(frame: pd.DataFrame, case: Case):
             ax.set(yticks=(0.2, 0.5, 0.8, 0.9, 0.95), yticklabels=("0.2", "0.5", "0.8", "0.9", "0.95"))
             ax.minorticks_off()
             _legend(figure, ax, frame["method"].nunique())
-    for half, (metric, ylabel) in enumerate({"RMSE": "RMSE", "Grad Det-Jac": "Grad Det-Jac (1/mm)"}.items()):
-        ax = figure.add_subplot(rows[3, 5 * half : 5 * half + 5])
+    overall = {"RMSE": "RMSE", "Grad Det-Jac": "Grad Det-Jac (1/mm)", "EPE heart": "endpoint error (mm)"}
+    overall = {metric: ylabel for metric, ylabel in overall.items() if metric in set(frame["metric"])}
+    bottom = rows[3, :].subgridspec(1, len(overall))
+    for ax, (metric, ylabel) in zip(bottom.subplots(), overall.items(), strict=True):
         _draw_boxes(ax, frame[frame["metric"] == metric].assign(all=""), "all", ylabel)
     return figure
 
@@ -194,7 +195,7 @@ def trade_off(curves: Mapping[str, pd.DataFrame], printed: pd.DataFrame | None =
     """Overlap against roughness: a line a method over its settings, a large dot where it is used as is.
 
     Each table has columns `Grad Det-Jac` (1/mm), `DICE` and `default` (bool), a row a setting; `printed` has the
-    thesis's own, a row a method.
+    thesis's own, columns `GradDetJac` (10^-2) and `DICE`, a row a method.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     for name, table in curves.items():
@@ -203,8 +204,9 @@ def trade_off(curves: Mapping[str, pd.DataFrame], printed: pd.DataFrame | None =
         chosen = table[table["default"]]
         ax.plot(chosen["Grad Det-Jac"], chosen["DICE"], "o", color=colour, markersize=8, label=name)
     for row in () if printed is None else printed.itertuples():
-        ax.plot(row.x, row.y, "s", color=COLOURS[row.Index], markerfacecolor="none", markersize=8)
-        ax.annotate("printed", (row.x, row.y), (5, 5), textcoords="offset points", fontsize=8, color=COLOURS[row.Index])
+        x = row.GradDetJac / 100
+        ax.plot(x, row.DICE, "s", color=COLOURS[row.Index], markerfacecolor="none", markersize=8)
+        ax.annotate("printed", (x, row.DICE), (5, 5), textcoords="offset points", fontsize=8, color=COLOURS[row.Index])
     ax.set(xlabel="Grad Det-Jac (1/mm): smooth to the left", ylabel="DICE", xscale="log")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -23,6 +23,7 @@ from regthesis.evaluate.study import study
 from regthesis.files import whole
 from regthesis.methods.learned import WEIGHTS, trained_on
 from regthesis.recipes.codes import codes, told
+from regthesis.recipes.trade_off import trade_off
 from regthesis.recipes.transport import transports
 
 
@@ -99,6 +100,21 @@ def record_transports(root: Path, out: Path, frame: str) -> pd.DataFrame:
     why = ", ".join(f"{g}: {apart['Our'][g]:.1f} by code, {apart['PL'][g]:.1f} by ladder" for g in apart.index)
     why = f"mean |EF before - EF after| in points, {len(rows) // 2} transports, {acdc.origin(root)}; {why}"
     ledger.state("C4.49", "holds" if nearer else "fails", why, **about)
+    return rows
+
+
+def record_trade_off(root: Path, out: Path, names: Sequence[str], frame: str, patients: int) -> pd.DataFrame:
+    """Keep the scores of so many patients by each named method over the setting that trades overlap for smoothness.
+
+    Raises:
+        UserError: as `recipes.trade_off.trade_off`.
+    """
+    ids = acdc.balanced(root, patients)
+    cases = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in ids]
+    chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
+    rows = trade_off(cases, chosen, out / "records.csv")
+    command = f"trade-off ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
+    _keep(root, out, frame, command, patients=ids, methods={method.name: _settings(method) for method in chosen})
     return rows
 
 

@@ -13,7 +13,7 @@ from regthesis.book.look import PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.transport import Rungs
 
-__all__ = ["deformation_model", "generative_processes", "learning", "pole_ladder"]
+__all__ = ["deformation_model", "learning", "pole_ladder"]
 
 FILLS = {
     "image": "#EAF3FA",
@@ -101,31 +101,8 @@ def learning():
     return figure
 
 
-def generative_processes():
-    """Figure 4.1: how a code and a moving image lead to a fixed image, without and with a regular velocity."""
-    given = {"z": Node(0, 1.8, "$z$", "", 0.7, 0), "M": Node(0, 0, "$M$", "seen", 0.7, 0)}
-    plain = given | {
-        "F": Node(2.6, 0.9, "$F$", "seen", 0.7, 0),
-        "theta": Node(2.6, 2.3, "$\\theta$", "", 0.5, 0.5),
-        "omega": Node(-1.6, 1.8, "$\\omega$", "", 0.5, 0.5),
-    }
-    regular = given | {
-        "v": Node(1.5, 1.8, "$v$", "", 0.7, 0),
-        "v*": Node(3.0, 1.8, "$v^\\star$", "", 0.7, 0),
-        "F": Node(4.2, 0.9, "$F$", "seen", 0.7, 0),
-        "theta": Node(1.5, 3.1, "$\\theta$", "", 0.5, 0.5),
-    }
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.7))
-    _draw(axes[0], plain, [Arrow("z", "F"), Arrow("M", "F"), Arrow("theta", "F"), Arrow("omega", "z")], "(a)")
-    ways = [("z", "v"), ("M", "v"), ("theta", "v"), ("v", "v*"), ("v*", "F"), ("M", "F")]
-    _draw(axes[1], regular, [Arrow(*way) for way in ways], "(b) with the prior on $v^\\star$")
-    for ax in axes:
-        ax.set_aspect("equal")
-    return figure
-
-
 def deformation_model():
-    """Figure 4.2: the network in training, and its decoder alone, which samples and transports."""
+    """Figures 4.2 and 4.1: the network in training; its decoder alone; and the graphs of what it stands for."""
     decoder = {
         "z": Node(4.0, 1.5, "$z$", "motion", 0.6, 0),
         "up": Node(5.7, 1.5, "deconvolutions\n2, 2, 2", "network", 2.0, 0.8),
@@ -146,14 +123,41 @@ def deformation_model():
     used = [Arrow(*ends) for ends in [*used, ("M", "head")]]
     taught = [Arrow(*ends) for ends in (("pair", "down"), ("down", "q"), ("q", "z"), ("pair", "M"))]
     taught += [Arrow("q", "kl", training=True), Arrow("v", "lcc", training=True)]
-    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 4.8), height_ratios=(1.3, 1))
-    _draw(axes[0], training | decoder, used + taught, "(a) training")
+    figure, axes = plt.subplot_mosaic("aa;bb;cd", figsize=(WIDTH, 7.2), height_ratios=(1.25, 1, 1))
+    _draw(axes["a"], training | decoder, used + taught, "(a) training")
     alone = decoder | {"prior": Node(1.9, 1.5, "$\\mathcal{N}(0, I)$, or\nanother patient's", "motion", 2.3, 0.8)}
     alone["M"] = decoder["M"]._replace(text="any $M$, all sizes")
-    _draw(axes[1], alone, [*used, Arrow("prior", "z")], "(b) sampling and transport")
-    for ax in axes:
-        ax.set_xlim(-0.3, 12.3)
+    _draw(axes["b"], alone, [*used, Arrow("prior", "z")], "(b) sampling and transport")
+    for name in "ab":
+        axes[name].set_xlim(-0.3, 12.3)
+    _generative_processes((axes["c"], axes["d"]))
     return figure
+
+
+def _generative_processes(axes: Sequence[Axes]) -> None:
+    """Figure 4.1: how a code and a moving image lead to a fixed image, without and with a regular velocity."""
+    given = {"z": Node(0, 1.8, "$z$", "", 0.7, 0), "M": Node(0, 0, "$M$", "seen", 0.7, 0)}
+    plain = given | {
+        "F": Node(2.6, 0.9, "$F$", "seen", 0.7, 0),
+        "theta": Node(2.6, 2.3, "$\\theta$", "", 0.5, 0.5),
+        "omega": Node(-1.6, 1.8, "$\\omega$", "", 0.5, 0.5),
+    }
+    regular = given | {
+        "v": Node(1.5, 1.8, "$v$", "", 0.7, 0),
+        "v*": Node(3.0, 1.8, "$v^\\star$", "", 0.7, 0),
+        "F": Node(4.2, 0.9, "$F$", "seen", 0.7, 0),
+        "theta": Node(1.5, 3.1, "$\\theta$", "", 0.5, 0.5),
+    }
+    _draw(
+        axes[0],
+        plain,
+        [Arrow("z", "F"), Arrow("M", "F"), Arrow("theta", "F"), Arrow("omega", "z")],
+        "(c) generative process",
+    )
+    ways = [("z", "v"), ("M", "v"), ("theta", "v"), ("v", "v*"), ("v*", "F"), ("M", "F")]
+    _draw(axes[1], regular, [Arrow(*way) for way in ways], "(d) the same with a prior on $v^\\star$")
+    for ax in axes:
+        ax.set_aspect("equal")
 
 
 def pole_ladder(patient: Case, healthy: Case, rungs: Rungs):
@@ -172,11 +176,12 @@ def pole_ladder(patient: Case, healthy: Case, rungs: Rungs):
     }
     nodes = {name: Node(x, y, "", "", 1.7, 1.7) for name, (x, y, *_) in pictures.items()}
     ways = [("ed", "aligned"), ("ed", "u"), ("es", "u"), ("aligned", "v"), ("healthy", "v"), ("v", "ladder")]
-    ways += [("u", "ladder", 0.22), ("ladder", "moved"), ("healthy", "moved")]
+    ways += [("u", "ladder", 0.6), ("ladder", "moved"), ("healthy", "moved")]
     figure, ax = plt.subplots(figsize=(WIDTH, 3.9))
     _draw(ax, nodes, [Arrow(*way) for way in ways])
-    ax.set(ylim=(-1.6, 3.9), aspect="equal")
+    ax.set(ylim=(-2.1, 3.9), aspect="equal")
     for x, y, title, picture in pictures.values():
         inset = ax.inset_axes((x - 0.85, y - 0.85, 1.7, 1.7), transform=ax.transData)
-        (draw_grid if picture.shape[1] == 2 else draw)(inset, picture, title)
+        (draw_grid if picture.shape[1] == 2 else draw)(inset, picture)
+        inset.set_title(title, y=1.0 if y else -0.22)
     return figure

@@ -26,6 +26,6 @@ class Table:
         return f":::{{table}} {self.caption}\n:name: {self.name}\n\n{body}\n:::"
 
 
-def recorded(records: Path) -> pd.DataFrame:
+def recorded(records: Path | str) -> pd.DataFrame:
     """The long table of a recorded run; one without rows where the run is not there."""
-    return pd.read_csv(records) if records.is_file() else pd.DataFrame(columns=list(COLUMNS))
+    return pd.read_csv(records) if Path(records).is_file() else pd.DataFrame(columns=list(COLUMNS))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -48,3 +51,15 @@ def accuracy(
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(codes, groups)
     right = [clone(model).fit(codes[a], groups[a]).predict(codes[b]) == groups[b] for a, b in splits]
     return 100 * float(np.concatenate(right).mean())
+
+
+def principal_plane(codes: ArrayLike, steps: Sequence[float]) -> np.ndarray:
+    """Codes on the plane of the first two principal components of `codes` (n, d): an array (k, k, d).
+
+    `steps` are k numbers of standard deviations from the mean; rows go along the second component, columns along the
+    first (Figure 4.8).
+    """
+    pca = PCA(2).fit(np.asarray(codes, float))
+    along_first, along_second = np.meshgrid(steps, steps)
+    places = np.stack([along_first, along_second], -1) * np.sqrt(pca.explained_variance_)
+    return pca.inverse_transform(places.reshape(-1, 2)).reshape(len(steps), len(steps), -1)

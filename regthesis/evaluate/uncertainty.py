@@ -8,8 +8,10 @@ import pandas as pd
 import torch
 
 from regthesis import kernels
+from regthesis.case import Case
 from regthesis.kernels.checks import check_positive
 from regthesis.kernels.shapes import Float, Tensor
+from regthesis.methods.learned import on_network_grid
 from regthesis.models.deformation import STEPS, DeformationCVAE
 
 
@@ -38,6 +40,22 @@ def spread(u: Float[Tensor, "n d *space"], spacing: Sequence[float]) -> Float[Te
         raise ValueError(f"u: expected two draws or more, got {len(u)}")
     scale = u.new_tensor(spacing).view(-1, *[1] * (u.ndim - 2))
     return (u * scale).var(0, keepdim=True).sum(1, keepdim=True).sqrt()
+
+
+def against_truth(
+    network: DeformationCVAE, case: Case, count: int = 20, generator: torch.Generator | None = None
+) -> tuple[Float[Tensor, "1 1 *space"], Float[Tensor, "1 1 *space"]]:
+    """The spread of draws for a pair, and the true error of their mean, both in mm and on the case's grid.
+
+    Raises ValueError for a case whose true motion is not known.
+    """
+    if case.truth is None:
+        raise ValueError(f"{case.id}: its true motion is not known; take a phantom")
+    drawn = draws(network, *on_network_grid(network, case), count, generator)
+    drawn = kernels.regrid(drawn, network.spacing, case.grid.shape, case.spacing, field=True)
+    mm = drawn.new_tensor(case.spacing).view(-1, *[1] * len(case.spacing))
+    error = ((drawn.mean(0, keepdim=True) - case.truth) * mm).square().sum(1, keepdim=True).sqrt()
+    return spread(drawn, case.spacing), error
 
 
 def reliability(predicted: Float[Tensor, " n"], found: Float[Tensor, " n"], bins: int = 10) -> pd.DataFrame:

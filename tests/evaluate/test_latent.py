@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from regthesis.evaluate.latent import accuracy, discriminant
+from regthesis.evaluate.latent import accuracy, discriminant, principal_plane
 
 GROUPS = np.repeat(list("abcde"), 16)
 
@@ -47,3 +47,14 @@ def test_too_many_components_or_folds():
         accuracy(hearts(1.0), GROUPS, components=8)
     with pytest.raises(ValueError, match="folds: expected at most 16"):
         accuracy(hearts(1.0), GROUPS, folds=17)
+
+
+def test_the_principal_plane_holds_the_mean_and_goes_so_many_deviations():
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(4000, 6)) * [3, 1, 2, 0.1, 0.1, 0.1] + 5
+    plane = principal_plane(codes, (-2.0, 0.0, 2.0))
+    assert np.allclose(plane[1, 1], codes.mean(0))
+    first, second = plane[1, 2] - plane[1, 0], plane[2, 1] - plane[0, 1]
+    assert np.allclose(np.abs(first), [12, 0, 0, 0, 0, 0], atol=0.5) and np.allclose(
+        np.abs(second), [0, 0, 8, 0, 0, 0], atol=0.5
+    )
