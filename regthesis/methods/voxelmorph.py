@@ -49,11 +49,11 @@ class VoxelMorphNetwork(nn.Module):
         self.noise, self.precision = noise, precision
         rank = len(shape)
         self.unet = BasicUNet(rank, 2, 2 * rank, nb_features=FEATURES, activations=nn.LeakyReLU)
+        # From velocities near zero, as sure of them as the prior alone: the paper's 1e-5, with a log variance of -10,
+        # needs thousands of steps to get going.
         last = self.unet.out_layer.conv0
-        nn.init.normal_(
-            last.weight, std=1e-2
-        )  # from velocities near zero, as sure of them as the prior alone would be:
-        with torch.no_grad():  # the paper's 1e-5, with a log variance of -10, takes thousands of steps to get going
+        nn.init.normal_(last.weight, std=1e-2)
+        with torch.no_grad():
             last.bias.copy_(torch.tensor([0.0] * rank + [-math.log(precision * 2 * rank)] * rank))
 
     def regularised(self) -> list[nn.Parameter]:
