@@ -5,6 +5,8 @@ Grad Det-Jac is in 10^-2 per mm; the thesis prints no unit of length.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +14,7 @@ import pandas as pd
 from regthesis.book import ledger
 from regthesis.evaluate.table import case_means
 
-__all__ = ["COLUMNS", "ROWS", "judge", "values"]
+__all__ = ["COLUMNS", "ROWS", "beside", "judge", "values"]
 
 ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN", "voxelmorph": "VM", "s1": "S1", "s3": "S3"}
 COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDetJac"}
@@ -25,6 +27,20 @@ def values(rows: pd.DataFrame, row: str, column: str) -> pd.Series:
     """A cell's value for each case, in the printed unit; empty where the method was not run."""
     mine = rows[(rows["method"] == METHOD[row]) & (rows["metric"] == METRIC[column])]
     return case_means(mine).set_index("case")["value"] * SCALE.get(column, 1)
+
+
+def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The printed cells, and the mean of each long table of `runs` with its number of cases; a row a cell.
+
+    Cells that no run has are left out.
+    """
+    lines = {}
+    for row, column in product(ROWS.values(), COLUMNS.values()):
+        cells = [values(rows, row, column) for rows in runs.values()]
+        if (id := f"T4.1/{row}/{column}") in ledger.load() and any(map(len, cells)):
+            found = [f"{cell.mean():.3f} (n = {len(cell)})" if len(cell) else "–" for cell in cells]
+            lines[id] = [ledger.entry(id).printed, *found]
+    return pd.DataFrame(lines, ["printed", *runs]).T.rename_axis("entry")
 
 
 def judge(
