@@ -214,7 +214,8 @@ def _recording(frame):
 @click.option("--methods", "names", default="identity,demons,elastix8,elastix16,syn", help="Names, with commas.")
 @click.option("--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all.")
 @click.option("--skip", default="", help="Patients to leave out, such as those a method was tuned on.")
-def study(root, out, names, frame, patients, skip):
+@click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only the patients of this fold; 0: all.")
+def study(root, out, names, frame, patients, skip, fold):
     """Register every patient of the ACDC folder ROOT by every method and keep scores, configuration and verdicts.
 
     Goes on where it was stopped.
@@ -222,7 +223,7 @@ def study(root, out, names, frame, patients, skip):
     from regthesis.book.recorded import record
     from regthesis.evaluate import table
 
-    rows = record(root, out, _names(names), frame, patients, _names(skip))
+    rows = record(root, out, _names(names), frame, patients, _names(skip), fold)
     click.echo(table(rows).to_string())
     for why in rows.attrs["missing"].values():
         click.echo(why)

@@ -23,32 +23,43 @@ from regthesis.evaluate.study import study
 from regthesis.files import whole
 from regthesis.methods.learned import WEIGHTS, trained_on
 from regthesis.recipes.codes import codes, told
+from regthesis.recipes.deformation import folds
 from regthesis.recipes.trade_off import trade_off
 from regthesis.recipes.transport import transports
 
 
 def record(
-    root: Path, out: Path, names: Sequence[str], frame: str = "full", patients: int = 0, skip: Sequence[str] = ()
+    root: Path,
+    out: Path,
+    names: Sequence[str],
+    frame: str = "full",
+    patients: int = 0,
+    skip: Sequence[str] = (),
+    fold: int = 0,
 ) -> pd.DataFrame:
     """Register `patients` of the ACDC layout (0: all that are not skipped) by each named method; keep the outcome.
 
-    A run that was stopped goes on; `skip` names patients that a method was tuned on.
+    A run that was stopped goes on; `skip` names patients that a method was tuned on; with `fold` only the patients of
+    that fold of five are taken, whom the networks of the first fold, or the second and so on, have not seen.
 
     Raises:
         UserError: the data are broken, a name is unknown, or `out` cannot be written.
     """
     common = acdc.frame_named(frame)
     chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
+    if fold:
+        skip = (*skip, *(patient for k, dealt in enumerate(folds(root), 1) if k != fold for patient in dealt))
     everyone = [patient for patient in acdc.patients(root) if patient not in skip]
     ids = acdc.balanced(root, patients, tuple(skip)) if patients else everyone
     cases = [acdc.read(root, patient, common) for patient in ids]
     rows = study(cases, chosen, out / "records.csv")
     command = f"study ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
+    only = f" --fold {fold}" if fold else f" --skip {','.join(skip)}" if skip else ""
     _keep(
         root,
         out,
         frame,
-        command + (f" --skip {','.join(skip)}" if skip else ""),
+        command + only,
         patients=ids,
         skipped=list(skip),
         methods={method.name: _settings(method) for method in chosen},

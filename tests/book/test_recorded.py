@@ -8,6 +8,7 @@ import pytest
 from regthesis.book import recorded
 from regthesis.datasets import phantom
 from regthesis.errors import UserError
+from regthesis.recipes.deformation import folds
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +48,10 @@ def test_bad_requests_write_nothing(hearts, tmp_path):
         with pytest.raises(UserError, match=message):
             recorded.record(hearts, tmp_path / "run", **words)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_fold_takes_its_patients_alone(tmp_path):
+    phantom.make(tmp_path / "hearts", subjects=6, progress=False)
+    rows = recorded.record(tmp_path / "hearts", tmp_path / "run", ["identity"], frame="quick", fold=1)
+    assert sorted(set(rows["case"])) == folds(tmp_path / "hearts")[0]
+    assert "--fold 1" in json.loads((tmp_path / "run" / "run.json").read_text())["command"]
