@@ -72,3 +72,21 @@ def test_every_order_of_the_table_names_methods_that_exist():
     for known in orders:
         _, column, other = known.id.split("/")
         assert {known.of, other} <= set(table41.METHOD) and column in table41.METRIC
+
+
+def test_beside_the_print_stand_means_with_their_numbers():
+    rows = pd.DataFrame(
+        [
+            ("a", "NOR", "s3", m, s, v)
+            for m, s, v in (("DICE", "LV", 0.8), ("DICE", "RV", 0.6), ("Grad Det-Jac", "image", 0.02))
+        ],
+        columns=["case", "group", "method", "metric", "structure", "value"],
+    )
+    table = table41.beside({"recorded": rows, "this run": rows[:0]})
+    assert list(table.index) == ["T4.1/S3/DICE", "T4.1/S3/GradDetJac"] and list(table) == [
+        "printed",
+        "recorded",
+        "this run",
+    ]
+    assert table["recorded"].tolist() == ["0.700 (n = 1)", "2.000 (n = 1)"] and set(table["this run"]) == {"–"}
+    assert table["printed"].tolist() == ["0.812 (0.085)", "1.4 (0.3)"]
