@@ -13,7 +13,7 @@ from regthesis.evaluate.regularity import (
 from regthesis.evaluate.similarity import rmse
 from regthesis.evaluate.statistics import Interval, PairedTest, mean_interval, wilcoxon
 from regthesis.evaluate.structures import STRUCTURES
-from regthesis.evaluate.study import study
+from regthesis.evaluate.study import deformations, scores, study
 from regthesis.evaluate.surface import hausdorff, surface_distances
 from regthesis.evaluate.table import case_means, compare, printed_style, summary, table
 from regthesis.evaluate.volumes import ejection_fraction, volumes
@@ -25,6 +25,7 @@ __all__ = [
     "PairedTest",
     "case_means",
     "compare",
+    "deformations",
     "dice",
     "ejection_fraction",
     "endpoint_error",
@@ -35,6 +36,7 @@ __all__ = [
     "mean_interval",
     "printed_style",
     "rmse",
+    "scores",
     "spatial_gradient",
     "study",
     "summary",

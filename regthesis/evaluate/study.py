@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
 from regthesis.case import Case
+from regthesis.deformation import Deformation
 from regthesis.evaluate.records import COLUMNS, evaluate
 from regthesis.files import whole
 from regthesis.methods import Method, MissingPeer
@@ -45,3 +47,18 @@ def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = N
     frame = frame[wanted].reset_index(drop=True)
     frame.attrs["missing"] = missing
     return frame
+
+
+def deformations(cases: Sequence[Case], methods: Sequence[Method]) -> dict[str, list[Deformation]]:
+    """Every case registered by every method, by name; a method whose package is not installed is left out."""
+    found = {}
+    for method in tqdm(methods, desc="methods", disable=None):
+        with suppress(MissingPeer):
+            found[method.name] = [method.register(case) for case in cases]
+    return found
+
+
+def scores(cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]]) -> pd.DataFrame:
+    """The long table of `evaluate` for `deformations` that are there already."""
+    pairs = [(name, case, d) for name, some in found.items() for case, d in zip(cases, some, strict=True)]
+    return pd.concat([evaluate(case, d, name) for name, case, d in pairs], ignore_index=True)

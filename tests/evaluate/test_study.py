@@ -1,0 +1,51 @@
+"""The loop under the tables: with and without the deformations kept, a missing package or not."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from regthesis import evaluate
+from regthesis.case import Case
+from regthesis.geometry import Grid
+from regthesis.methods import Method, MissingPeer, get
+
+GRID = Grid((3, 8, 8), (2.0, 1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Absent(Method):
+    """A method whose package is not there."""
+
+    name = "absent"
+    label = "absent"
+
+    def pair(self, moving, fixed, grid):
+        raise MissingPeer("antspyx")
+
+
+def hearts():
+    torch.manual_seed(0)
+    mask = torch.zeros(1, 1, *GRID.shape).long()
+    mask[..., 2:6, 2:6] = 3
+    return [Case(id, torch.rand(2, 1, *GRID.shape), GRID, {0: mask, 1: mask}, "NOR") for id in "ab"]
+
+
+def test_scores_of_kept_deformations_are_those_of_a_study():
+    cases, methods = hearts(), [get("identity"), Absent()]
+    found = evaluate.deformations(cases, methods)
+    assert {name: len(some) for name, some in found.items()} == {"identity": 2}
+    kept, run = evaluate.scores(cases, found), evaluate.study(cases, methods)
+    assert "antspyx" in run.attrs["missing"]["absent"]
+    timed = lambda rows: rows[rows["metric"] != "seconds"].reset_index(drop=True)  # noqa: E731
+    pd.testing.assert_frame_equal(timed(kept), timed(run))
+
+
+def test_a_study_goes_on_where_it_stopped(tmp_path):
+    out = tmp_path / "records.csv"
+    first = evaluate.study(hearts()[:1], [get("identity")], out)
+    kept = pd.read_csv(out).assign(value=-1.0)
+    kept.to_csv(out, index=False)
+    both = evaluate.study(hearts(), [get("identity")], out)
+    assert len(both) == 2 * len(first) and (both[both["case"] == "a"]["value"] == -1).all()
+    assert not (both[both["case"] == "b"]["value"] == -1).all()
