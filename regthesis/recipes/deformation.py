@@ -18,9 +18,8 @@ from regthesis.errors import UserError
 from regthesis.evaluate.overlap import dice
 from regthesis.methods.learned import fingerprint
 from regthesis.models.deformation import STEPS
-from regthesis.train import RandomWarp, fit
+from regthesis.train import RandomAffine, fit
 
-BEND = 4  # mm; with so few patients, other anatomies are worth more than other motions
 VALIDATION = 5  # patients of the training folds, one of each group, that early stopping looks at
 
 
@@ -81,7 +80,7 @@ def train(
         anneal=True,
         every=every,
         patience=patience,
-        augment=RandomWarp(common.spacing, shift=0.05, bend=BEND),
+        augment=RandomAffine(common.spacing, shift=0.05),
         validation=pairs([cases[p] for p in validated], masks=True),
         measure=lost_overlap,
         seed=seed,

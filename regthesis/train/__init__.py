@@ -1,8 +1,8 @@
 """Training: one loop for all models, from tensors in memory; torch, the kernels and safetensors suffice."""
 
-from regthesis.train.augment import RandomWarp
+from regthesis.train.augment import RandomAffine
 from regthesis.train.loop import fit
 from regthesis.train.step import adam, step
 from regthesis.train.weights import load_weights, read_card, save_weights
 
-__all__ = ["RandomWarp", "adam", "fit", "load_weights", "read_card", "save_weights", "step"]
+__all__ = ["RandomAffine", "adam", "fit", "load_weights", "read_card", "save_weights", "step"]

@@ -9,18 +9,14 @@ import torch
 from regthesis import kernels
 from regthesis.kernels.shapes import Float, Number, Tensor
 
-CONTROL = 5  # points along an axis at which a random bend is drawn
-
 
 @dataclass(frozen=True)
-class RandomWarp:
-    """Shift, rotation, scaling and mirroring, drawn from torch's generator anew for each sample (section 4.3); a bend.
+class RandomAffine:
+    """Shift, rotation, scaling and mirroring, drawn from torch's generator anew for each sample (section 4.3).
 
     `spacing` is in mm per axis, array order. Rotations up to `degrees` and mirroring happen in the plane of the last
     two axes, the slices of a short-axis stack; scaling between 1 - `zoom` and 1 + `zoom` and shifts up to `shift`
-    of the grid's extent along all axes. With `bend`, which is beyond the thesis, both images are also bent by a smooth
-    displacement of that standard deviation in mm along each axis: another anatomy with the same motion. Outside the
-    image its border value continues.
+    of the grid's extent along all axes. Outside the image its border value continues.
     """
 
     spacing: Sequence[Number]
@@ -28,7 +24,6 @@ class RandomWarp:
     zoom: Number = 0.15
     shift: Number = 0.1
     mirror: bool = True
-    bend: Number = 0
 
     def __call__(self, images: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The images `(b, c, *space)` of a batch, one map for all images of a sample."""
@@ -37,17 +32,13 @@ class RandomWarp:
         return moved.split([image.shape[1] for image in images], 1)
 
     def displacement(self, batch: int, shape: Sequence[int]) -> Float[Tensor, "b d *space"]:
-        """Random displacements in voxels, `x + u(x) = centre + shift + A (x - centre)`, and the bend on top."""
+        """Random displacements in voxels, `x + u(x) = centre + shift + A (x - centre)`."""
         rank = len(shape)
         extent = torch.tensor(shape, dtype=torch.float32).view(-1, *[1] * rank) - 1
         x = kernels.identity_grid(tuple(shape)) - extent / 2
         moved = torch.stack([torch.einsum("ij,j...->i...", self._matrix(rank), x) for _ in range(batch)])
         shift = (2 * torch.rand(batch, *extent.shape) - 1) * self.shift * extent
-        u = moved + shift - x
-        if self.bend:
-            mm = torch.tensor(self.spacing, dtype=torch.float32).view(-1, *[1] * rank)
-            u = u + kernels.resize(torch.randn(batch, rank, *[CONTROL] * rank) * self.bend / mm, shape)
-        return u
+        return moved + shift - x
 
     def _matrix(self, rank: int) -> Float[Tensor, "d d"]:
         """One random A, made in mm and brought to voxels."""

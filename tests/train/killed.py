@@ -17,7 +17,7 @@ def run(out):
     model = DeformationCVAE(GRID, SPACING, latent=3)
     images = torch.randn(2, 7, 1, *GRID)
     data, validation = TensorDataset(*images[:, :5]), TensorDataset(*images[:, 5:])
-    augment = train.RandomWarp(SPACING)
+    augment = train.RandomAffine(SPACING)
     card = train.fit(model, data, out, STEPS, rate=1e-3, augment=augment, validation=validation, every=9, seed=3)
     return model, card
 

@@ -100,7 +100,7 @@ def test_the_caller_s_random_numbers_stay(network, pairs, tmp_path):
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    train.fit(model, data, tmp_path, 2, augment=train.RandomWarp((2.0, 1.5)))
+    train.fit(model, data, tmp_path, 2, augment=train.RandomAffine((2.0, 1.5)))
     assert torch.equal(torch.rand(3), expected)
 
 

@@ -37,9 +37,9 @@ def same(a, b):
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_path, at):
     settings = {"rate": 1e-2, "validation": pairs(2, seed=1), "every": 7}
     straight = network()
-    card = train.fit(straight, pairs(), tmp_path / "a", 30, augment=train.RandomWarp((2.0, 1.5)), **settings)
+    card = train.fit(straight, pairs(), tmp_path / "a", 30, augment=train.RandomAffine((2.0, 1.5)), **settings)
 
-    class Stopping(train.RandomWarp):
+    class Stopping(train.RandomAffine):
         calls = 0
 
         def __call__(self, images):
@@ -48,13 +48,13 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_pat
                 raise Stop
             return super().__call__(images)
 
-        __repr__ = lambda self: repr(train.RandomWarp(self.spacing))  # noqa: E731
+        __repr__ = lambda self: repr(train.RandomAffine(self.spacing))  # noqa: E731
 
     with pytest.raises(Stop):
         train.fit(network(), pairs(), tmp_path / "b", 30, augment=Stopping((2.0, 1.5)), **settings)
     again = network()
     torch.rand(7)  # whatever the caller drew meanwhile
-    resumed = train.fit(again, pairs(), tmp_path / "b", 30, augment=train.RandomWarp((2.0, 1.5)), **settings)
+    resumed = train.fit(again, pairs(), tmp_path / "b", 30, augment=train.RandomAffine((2.0, 1.5)), **settings)
     assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
     assert same(straight.state_dict(), again.state_dict())
     assert card["curve"] == resumed["curve"]
