@@ -46,7 +46,7 @@ def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def judge(
     rows: pd.DataFrame, dataset: str, frame, page: str = "4", results: Path | None = None
 ) -> list[ledger.Verdict]:
-    """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1 and of claims C4.30 to C4.40.
+    """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1 and of claims C4.30 to C4.40, and of the time of a registration (C4.25).
 
     A claim of order is tested on the cases that both methods have.
     """
@@ -60,6 +60,9 @@ def judge(
             both = pd.concat([values(rows, row, parts[1]) for row in (known.of, parts[2])], axis=1, join="inner")
             if len(both):
                 found.append(ledger.check(known.id, both.iloc[:, 0], paired_with=both.iloc[:, 1], **about))
+    seconds = rows[(rows["method"] == METHOD["S3"]) & (rows["metric"] == "seconds")]["value"]
+    if len(seconds):
+        found.append(ledger.check("C4.25", seconds, **about))
     smallest = rows[(rows["metric"] == "min Det-Jac") & rows["method"].isin([*ROWS][1:])]
     if len(smallest):
         worst = smallest.groupby("case")["value"].min()
