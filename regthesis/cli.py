@@ -233,14 +233,15 @@ def study(root, out, names, frame, patients, skip, fold):
 @_recording("full")
 @click.option("--methods", "names", default="demons,elastix8,s3,s3-refined", help="Names, with commas.")
 @click.option("--patients", type=click.IntRange(1), default=10, help="So many, taken from the groups in turn.")
-def trade_off(root, out, names, frame, patients):
+@click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only patients of this fold; 0: any.")
+def trade_off(root, out, names, frame, patients, fold):
     """Register patients of the ACDC folder ROOT by methods over the setting that trades overlap for smoothness.
 
     Goes on where it was stopped.
     """
     from regthesis.book.recorded import record_trade_off
 
-    rows = record_trade_off(root, out, _names(names), frame, patients)
+    rows = record_trade_off(root, out, _names(names), frame, patients, fold)
     click.echo(rows.pivot_table(index=["method", "setting"], columns="metric", values="value").round(4).to_string())
 
 

@@ -47,8 +47,7 @@ def record(
     """
     common = acdc.frame_named(frame)
     chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
-    if fold:
-        skip = (*skip, *(patient for k, dealt in enumerate(folds(root), 1) if k != fold for patient in dealt))
+    skip = (*skip, *_outside(root, fold))
     everyone = [patient for patient in acdc.patients(root) if patient not in skip]
     ids = acdc.balanced(root, patients, tuple(skip)) if patients else everyone
     cases = [acdc.read(root, patient, common) for patient in ids]
@@ -114,19 +113,30 @@ def record_transports(root: Path, out: Path, frame: str) -> pd.DataFrame:
     return rows
 
 
-def record_trade_off(root: Path, out: Path, names: Sequence[str], frame: str, patients: int) -> pd.DataFrame:
+def record_trade_off(
+    root: Path, out: Path, names: Sequence[str], frame: str, patients: int, fold: int = 0
+) -> pd.DataFrame:
     """Keep the scores of so many patients by each named method over the setting that trades overlap for smoothness.
+
+    With `fold` they are of that fold.
 
     Raises:
         UserError: as `recipes.trade_off.trade_off`.
     """
-    ids = acdc.balanced(root, patients)
+    ids = acdc.balanced(root, patients, _outside(root, fold))
     cases = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in ids]
     chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
     rows = trade_off(cases, chosen, out / "records.csv")
     command = f"trade-off ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
+    command += f" --fold {fold}" if fold else ""
     _keep(root, out, frame, command, patients=ids, methods={method.name: _settings(method) for method in chosen})
     return rows
+
+
+def _outside(root: Path, fold: int) -> tuple[str, ...]:
+    """The patients of all other folds of five; nobody where `fold` is 0."""
+    dealt = enumerate(folds(root), 1) if fold else ()
+    return tuple(patient for number, patients in dealt if number != fold for patient in patients)
 
 
 def _keep(root: Path, out: Path, frame: str, command: str, **more) -> None:
