@@ -46,9 +46,10 @@ def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def judge(
     rows: pd.DataFrame, dataset: str, frame, page: str = "4", results: Path | None = None
 ) -> list[ledger.Verdict]:
-    """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1 and of claims C4.30 to C4.40, and of the time of a registration (C4.25).
+    """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1.
 
-    A claim of order is tested on the cases that both methods have.
+    Its cells, the claims C4.30 to C4.40 and the time of a registration, C4.25. A claim of order is tested on the cases
+    that both methods have.
     """
     about = dict(dataset=dataset, frame=frame, page=page, results=results)
     found = []

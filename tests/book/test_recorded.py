@@ -8,7 +8,10 @@ import pytest
 from regthesis.book import recorded
 from regthesis.datasets import phantom
 from regthesis.errors import UserError
+from regthesis.methods import get
+from regthesis.methods.demons import Demons
 from regthesis.recipes.deformation import folds
+from regthesis.recipes.trade_off import SETTINGS
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +58,12 @@ def test_a_fold_takes_its_patients_alone(tmp_path):
     rows = recorded.record(tmp_path / "hearts", tmp_path / "run", ["identity"], frame="quick", fold=1)
     assert sorted(set(rows["case"])) == folds(tmp_path / "hearts")[0]
     assert "--fold 1" in json.loads((tmp_path / "run" / "run.json").read_text())["command"]
+
+
+def test_a_trade_off_keeps_its_settings(hearts, tmp_path, monkeypatch):
+    monkeypatch.setitem(SETTINGS, "demons", ("elastic", (1.5, 3.0)))
+    monkeypatch.setattr(Demons, "pair", lambda self, moving, fixed, grid: get("identity").pair(moving, fixed, grid))
+    rows = recorded.record_trade_off(hearts, tmp_path, ["demons"], "quick", patients=2)
+    assert set(rows["setting"]) == {1.5, 3.0} and set(rows["case"]) == {"patient001", "patient002"}
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert about["methods"]["demons"]["elastic"] == 1.5 and about["command"].endswith("--patients 2")
