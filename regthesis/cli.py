@@ -191,7 +191,7 @@ def deformation(scales, latent, neck, **arguments):
 @train.command()
 @_training
 @click.option("--noise", type=float, default=0.05, help="Standard deviation of intensities in [0, 1].")
-@click.option("--precision", type=float, default=10.0, help="Of the smoothness prior, for velocities in voxels.")
+@click.option("--precision", type=float, default=2.0, help="Of the smoothness prior, for velocities in voxels.")
 def voxelmorph(noise, precision, **arguments):
     """Train diffeomorphic VoxelMorph, a baseline of chapter 4, on the pairs of the ACDC folder ROOT."""
     from regthesis.methods.voxelmorph import VoxelMorphNetwork

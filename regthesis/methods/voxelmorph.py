@@ -38,7 +38,7 @@ class VoxelMorphNetwork(nn.Module):
     Raises MissingPeer where neurite, which has the U-Net of the voxelmorph package, is not installed.
     """
 
-    def __init__(self, shape: Sequence[int], spacing: Sequence[Number], noise: Number = 0.05, precision: Number = 10.0):
+    def __init__(self, shape: Sequence[int], spacing: Sequence[Number], noise: Number = 0.05, precision: Number = 2.0):
         super().__init__()
         try:
             from neurite.nn.models import BasicUNet
