@@ -74,7 +74,7 @@ def sweep(images: Sequence[Sequence[Tensor]], fields: Sequence[Sequence[Float[Te
     rows, columns = len(images), len(images[0])
     figure, axes = plt.subplots(rows, 2 * columns, figsize=(WIDTH, rows * WIDTH / (2 * columns) + 0.5))
     for k, j in np.ndindex(rows, columns):
-        draw_grid(axes[k, j], fields[k][j], colour=COLOURS["s3"])
+        draw_grid(axes[k, j], fields[k][j], every=3, colour=COLOURS["s3"])
         axes[k, columns + j].imshow(flat(images[k][j]), cmap="gray")
         for ax in (axes[k, j], axes[k, columns + j]):
             centre = (k, j) == (rows // 2, columns // 2)

@@ -203,10 +203,12 @@ def trade_off(curves: Mapping[str, pd.DataFrame], printed: pd.DataFrame | None =
         ax.plot(table["Grad Det-Jac"], table["DICE"], "-", marker=".", color=colour, markersize=5)
         chosen = table[table["default"]]
         ax.plot(chosen["Grad Det-Jac"], chosen["DICE"], "o", color=colour, markersize=8, label=name)
-    for row in () if printed is None else printed.itertuples():
+    for k, row in enumerate(() if printed is None else printed.itertuples()):
         x = row.GradDetJac / 100
-        ax.plot(x, row.DICE, "s", color=COLOURS[row.Index], markerfacecolor="none", markersize=8)
-        ax.annotate("printed", (x, row.DICE), (5, 5), textcoords="offset points", fontsize=8, color=COLOURS[row.Index])
+        look = dict(color=COLOURS[row.Index], markerfacecolor="none", markersize=8)
+        ax.plot(x, row.DICE, "s", **look, label="" if k else "printed")
+        offset = (5, -13 if k % 2 else 5)  # neighbours do not write over each other
+        ax.annotate(row.Index, (x, row.DICE), offset, textcoords="offset points", fontsize=8, color=COLOURS[row.Index])
     ax.set(xlabel="Grad Det-Jac (1/mm): smooth to the left", ylabel="DICE", xscale="log")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
