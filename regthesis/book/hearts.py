@@ -199,16 +199,17 @@ def trade_off(curves: Mapping[str, pd.DataFrame], printed: pd.DataFrame | None =
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     for name, table in curves.items():
-        colour = COLOURS[name]
+        table, colour = table.sort_values("Grad Det-Jac"), COLOURS[name]
         ax.plot(table["Grad Det-Jac"], table["DICE"], "-", marker=".", color=colour, markersize=5)
         chosen = table[table["default"]]
         ax.plot(chosen["Grad Det-Jac"], chosen["DICE"], "o", color=colour, markersize=8, label=name)
+    if printed is not None:
+        ax.plot([], [], "s", color="black", markerfacecolor="none", markersize=8, label="printed")
     for k, row in enumerate(() if printed is None else printed.itertuples()):
-        x = row.GradDetJac / 100
-        look = dict(color=COLOURS[row.Index], markerfacecolor="none", markersize=8)
-        ax.plot(x, row.DICE, "s", **look, label="" if k else "printed")
-        offset = (5, -13 if k % 2 else 5)  # neighbours do not write over each other
-        ax.annotate(row.Index, (x, row.DICE), offset, textcoords="offset points", fontsize=8, color=COLOURS[row.Index])
+        x, colour = row.GradDetJac / 100, COLOURS[row.Index]
+        ax.plot(x, row.DICE, "s", color=colour, markerfacecolor="none", markersize=8)
+        beside = dict(xytext=(6, -12), ha="left") if k % 2 else dict(xytext=(-6, 5), ha="right")  # of neighbours
+        ax.annotate(row.Index, (x, row.DICE), textcoords="offset points", fontsize=8, color=colour, **beside)
     ax.set(xlabel="Grad Det-Jac (1/mm): smooth to the left", ylabel="DICE", xscale="log")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

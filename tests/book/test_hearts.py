@@ -98,7 +98,7 @@ def test_trade_off_marks_defaults_and_the_print():
     printed = pd.DataFrame({"GradDetJac": [1.4], "DICE": [0.812]}, index=["s3"])
     ax = hearts.trade_off({"s3": table}, printed).axes[0]
     large = [line.get_xydata().tolist() for line in ax.lines if line.get_marker() == "o"]
-    square = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "s"]
+    square = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "s" and len(line.get_xydata())]
     assert large == [[[0.02, 0.8]]] and np.allclose(square, [[0.014, 0.812]])
 
 
