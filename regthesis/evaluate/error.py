@@ -8,6 +8,20 @@ from regthesis.kernels.checks import check_field, check_pair, check_positive
 from regthesis.kernels.shapes import Float, Tensor
 
 
+def endpoint_distance(
+    u: Float[Tensor, "b d *space"], truth: Tensor, spacing: Sequence[float]
+) -> Float[Tensor, "b 1 *space"]:
+    """Distance in mm between where two displacements (in voxels, of one shape) point to, voxel by voxel.
+
+    Raises ValueError for fields or spacing that do not match.
+    """
+    check_field("u", u)
+    check_pair("u", u, "truth", truth)
+    check_positive("spacing", spacing, u.shape[1])
+    scale = u.new_tensor(spacing).reshape(-1, *[1] * (u.ndim - 2))
+    return ((u - truth) * scale).square().sum(1, keepdim=True).sqrt()
+
+
 def endpoint_error(
     u: Float[Tensor, "b d *space"],
     truth: Float[Tensor, "b d *space"],
@@ -21,11 +35,7 @@ def endpoint_error(
 
     Raises ValueError for fields, region or spacing that do not match.
     """
-    check_field("u", u)
-    check_pair("u", u, "truth", truth)
-    check_positive("spacing", spacing, u.shape[1])
-    scale = u.new_tensor(spacing).reshape(-1, *[1] * (u.ndim - 2))
-    distance = ((u - truth) * scale).square().sum(1, keepdim=True).sqrt()
+    distance = endpoint_distance(u, truth, spacing)
     if region is None:
         return float(distance.mean(dtype=torch.float64))
     if region.shape[1:] != distance.shape[1:] or region.shape[0] not in (1, distance.shape[0]):

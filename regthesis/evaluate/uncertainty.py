@@ -9,6 +9,7 @@ import torch
 
 from regthesis import kernels
 from regthesis.case import Case
+from regthesis.evaluate.error import endpoint_distance
 from regthesis.kernels.checks import check_positive
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.methods.learned import on_network_grid
@@ -53,9 +54,7 @@ def against_truth(
         raise ValueError(f"{case.id}: its true motion is not known; take a phantom")
     drawn = draws(network, *on_network_grid(network, case), count, generator)
     drawn = kernels.regrid(drawn, network.spacing, case.grid.shape, case.spacing, field=True)
-    mm = drawn.new_tensor(case.spacing).view(-1, *[1] * len(case.spacing))
-    error = ((drawn.mean(0, keepdim=True) - case.truth) * mm).square().sum(1, keepdim=True).sqrt()
-    return spread(drawn, case.spacing), error
+    return spread(drawn, case.spacing), endpoint_distance(drawn.mean(0, keepdim=True), case.truth, case.spacing)
 
 
 def reliability(predicted: Float[Tensor, " n"], found: Float[Tensor, " n"], bins: int = 10) -> pd.DataFrame:
