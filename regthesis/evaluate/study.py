@@ -12,7 +12,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.evaluate.records import COLUMNS, evaluate
-from regthesis.files import whole
+from regthesis.growing import begun, grown
 from regthesis.methods import Method, MissingPeer
 
 
@@ -27,7 +27,7 @@ def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = N
         UserError: `out` cannot be written.
     """
     cases = list(cases)
-    frame = pd.read_csv(out) if out is not None and out.is_file() else pd.DataFrame(columns=list(COLUMNS))
+    frame = begun(out, COLUMNS)
     done = set(zip(frame["method"], frame["case"], strict=True))
     missing = {}
     todo = [(m, c) for m in methods for c in cases if (m.name, c.id) not in done]
@@ -39,10 +39,7 @@ def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = N
         except MissingPeer as absent:
             missing[method.name] = str(absent)
             continue
-        frame = rows if frame.empty else pd.concat([frame, rows], ignore_index=True)
-        if out is not None:
-            with whole(out) as sibling:
-                frame.to_csv(sibling, index=False)
+        frame = grown(frame, rows, out)
     wanted = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
     frame = frame[wanted].reset_index(drop=True)
     frame.attrs["missing"] = missing

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.evaluate.study import study
 from regthesis.evaluate.table import case_means
-from regthesis.files import whole
+from regthesis.growing import begun, grown
 from regthesis.methods import Method
 
 SETTINGS = {
@@ -39,7 +39,7 @@ def trade_off(cases: Sequence[Case], methods: Sequence[Method], out: Path | None
     Raises:
         UserError: `out` cannot be written, or weights are missing.
     """
-    rows = pd.read_csv(out) if out is not None and out.is_file() else pd.DataFrame(columns=list(COLUMNS))
+    rows = begun(out, COLUMNS)
     done = set(zip(rows["method"], rows["setting"], strict=True))
     varied = [(method, *SETTINGS[method.name]) for method in methods if method.name in SETTINGS]
     todo = [(m, name, value) for m, name, values in varied for value in values if (m.name, value) not in done]
@@ -47,8 +47,5 @@ def trade_off(cases: Sequence[Case], methods: Sequence[Method], out: Path | None
         scores = case_means(study(cases, [replace(method, **{name: value})]))
         scores = scores[scores["metric"].isin(METRICS)]
         new = scores.assign(method=method.name, field=name, setting=value, default=value == getattr(method, name))
-        rows = new[list(COLUMNS)] if rows.empty else pd.concat([rows, new[list(COLUMNS)]], ignore_index=True)
-        if out is not None:
-            with whole(out) as sibling:
-                rows.to_csv(sibling, index=False)
+        rows = grown(rows, new[list(COLUMNS)], out)
     return rows

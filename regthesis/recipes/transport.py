@@ -13,7 +13,7 @@ from regthesis.case import Case
 from regthesis.datasets import acdc
 from regthesis.deformation import Deformation
 from regthesis.evaluate.volumes import ejection_fraction, volumes
-from regthesis.files import whole
+from regthesis.growing import begun, grown
 from regthesis.methods import get
 from regthesis.methods.learned import on_network_grid
 from regthesis.recipes.networks import networks
@@ -39,7 +39,7 @@ def transports(root: Path | str, weights: Path, out: Path, frame: str = "quick")
     Raises:
         UserError: patients or weights are missing or broken, or `out` cannot be written.
     """
-    rows = pd.read_csv(out) if out.is_file() else pd.DataFrame(columns=list(COLUMNS))
+    rows = begun(out, COLUMNS)
     demons = get("demons")
     for network, card in networks(weights):
         hearts = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in card["held_out"]]
@@ -57,8 +57,5 @@ def transports(root: Path | str, weights: Path, out: Path, frame: str = "quick")
                     carried = pole_ladder(patient, own["PL"], target, demons).carried
                 fractions = ejection(own[way], patient), ejection(carried, target)
                 found.append((card["fold"][0], patient.id, patient.group, target.id, way, *fractions))
-            new = pd.DataFrame(found, columns=list(COLUMNS))
-            rows = new if rows.empty else pd.concat([rows, new], ignore_index=True)
-            with whole(out) as sibling:
-                rows.to_csv(sibling, index=False)
+            rows = grown(rows, pd.DataFrame(found, columns=list(COLUMNS)), out)
     return rows
