@@ -1,9 +1,5 @@
 """What pictures claim: colours, places of folds and arrows, curves and tables; not how they look."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -16,12 +12,6 @@ from regthesis.book import figures, hearts
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.geometry import Grid
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """What the pictures of registered hearts and of codes claim: rows, names, places; not how they look."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,12 +14,6 @@ from regthesis.evaluate.structures import STRUCTURES
 from regthesis.geometry import Grid
 
 GRID = Grid((4, 32, 40), (2.0, 1.0, 1.0))
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
