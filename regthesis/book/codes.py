@@ -20,11 +20,11 @@ GROUPS = {
 """Marker and colour of a group of ACDC."""
 
 
-def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, float]):
+def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, float], printed: float):
     """Figure 4.7: codes in two canonical components, a plane a way of fitting them; what a machine tells from codes.
 
     Each table has columns `x`, `y`, `group`, and `held_out`: full where the heart had no part in the fit.
-    `accuracies` in %, a bar each.
+    `accuracies` in %, a bar each; dashed is chance, dotted the `printed` accuracy.
     """
     figure, axes = plt.subplots(1, len(points) + 1, figsize=(WIDTH, 2.9), width_ratios=[1] * len(points) + [0.9])
     for ax, (title, table) in zip(axes, points.items(), strict=False):
@@ -36,8 +36,8 @@ def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, float]):
     axes[-1].barh(list(accuracies), list(accuracies.values()), color=PALETTE["grey"], height=0.6)
     for place, value in enumerate(accuracies.values()):
         axes[-1].text(value + 2, place, f"{value:.0f}", va="center")
-    axes[-1].axvline(20, color=PALETTE["red"], linestyle="--", linewidth=1)
-    axes[-1].axvline(83, color="black", linestyle=":", linewidth=1)
+    axes[-1].axvline(100 / len(GROUPS), color=PALETTE["red"], linestyle="--", linewidth=1)
+    axes[-1].axvline(printed, color="black", linestyle=":", linewidth=1)
     axes[-1].set(title="groups told (%)", xlim=(0, 105))
     handles = [Line2D([], [], linestyle="", marker=m, color=c, label=name) for name, (m, c) in GROUPS.items()]
     figure.legend(handles=handles, ncols=len(GROUPS), loc="outside lower left")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from regthesis import methods
-from regthesis.book import ledger, provenance, table41
+from regthesis.book import ledger, provenance, table41, table42
 from regthesis.book.printed import ROOT
 from regthesis.datasets import acdc
 from regthesis.evaluate.study import study
@@ -99,17 +99,7 @@ def record_transports(root: Path, out: Path, frame: str) -> pd.DataFrame:
     """
     rows = transports(root, WEIGHTS / acdc.origin(root) / "s3", out / "records.csv", frame)
     _keep(root, out, frame, f"transport ROOT --out {out} --frame {frame}")
-    about = dict(page="results", results=out)
-    for (group, way), found in rows.groupby(["group", "way"]):
-        means = {step: found[step].mean() for step in ("predicted", "transported")}
-        means["difference"] = abs(means["predicted"] - means["transported"])
-        for step, value in means.items():
-            ledger.check(f"T4.2/{group}/{way}/{step}", value, dataset=acdc.origin(root), cases=len(found), **about)
-    apart = (rows["predicted"] - rows["transported"]).abs().groupby([rows["group"], rows["way"]]).mean().unstack()
-    nearer = bool((apart["Our"] < apart["PL"]).all())
-    why = ", ".join(f"{g}: {apart['Our'][g]:.1f} by code, {apart['PL'][g]:.1f} by ladder" for g in apart.index)
-    why = f"mean |EF before - EF after| in points, {len(rows) // 2} transports, {acdc.origin(root)}; {why}"
-    ledger.state("C4.49", "holds" if nearer else "fails", why, **about)
+    table42.judge(rows, acdc.origin(root), "results", out)
     return rows
 
 

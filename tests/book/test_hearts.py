@@ -94,9 +94,10 @@ def test_trade_off_marks_defaults_and_the_print():
 
 def test_planes_tell_the_held_out_from_the_fitted():
     table = pd.DataFrame({"x": [0, 1], "y": [0, 1], "group": ["DCM", "RV"], "held_out": [True, False]})
-    figure = codes.planes({"a": table}, {"told": 45.0})
+    figure = codes.planes({"a": table}, {"told": 45.0}, printed=83.0)
     assert [line.get_fillstyle() for line in figure.axes[0].lines] == ["full", "none"]
     assert words(figure) == ["45"]
+    assert [line.get_xdata()[0] for line in figure.axes[-1].lines] == [20, 83]
 
 
 def test_sizes_draw_the_mean_over_structures():
