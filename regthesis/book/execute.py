@@ -12,6 +12,7 @@ from regthesis.book import provenance
 from regthesis.book.chapters import Page, check_origin, notebook_pages, profile_parameters
 from regthesis.book.resume import files_hash, inputs
 from regthesis.errors import UserError
+from regthesis.files import whole
 
 __all__ = ["ChapterError", "execute"]
 
@@ -38,6 +39,8 @@ def execute(
     ChapterError where a cell fails: the earlier notebook and verdicts then stay as they were, and
     `<page>.failed.ipynb` shows how far it came.
     """
+    import nbformat
+
     parameters = profile_parameters(profile, page, root) | overrides
     check_origin(parameters, page)
     own = _verdicts(page, results)
@@ -58,7 +61,8 @@ def execute(
         notebook = _papermill(page, parameters, out, results)
     now["verdicts"] = files_hash([own], results)
     notebook.metadata["regthesis"] = {"inputs": now, "run": run}
-    write_atomically(target, notebook)
+    with whole(target) as sibling:
+        nbformat.write(notebook, sibling)
     return target
 
 
@@ -73,14 +77,6 @@ def executed_from(notebook: Path) -> dict[str, str]:
         return json.loads(notebook.read_text())["metadata"]["regthesis"]["inputs"]
     except (OSError, ValueError, KeyError):
         return {}
-
-
-def write_atomically(target: Path, notebook) -> None:
-    import nbformat
-
-    partial = target.with_name(f".{target.name}.partial")
-    nbformat.write(notebook, partial)
-    os.replace(partial, target)
 
 
 def _papermill(page: Page, parameters: dict[str, Any], out: Path, results: Path):

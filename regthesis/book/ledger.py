@@ -19,6 +19,7 @@ import pandas as pd
 
 from regthesis.book.printed import ROOT, Entry, entry, load
 from regthesis.errors import UserError
+from regthesis.files import whole
 
 __all__ = ["VERDICTS", "Entry", "Verdict", "check", "entry", "load", "scorecard", "state", "verdicts"]
 
@@ -165,13 +166,8 @@ def _note(verdict: Verdict, page: str, results: Path | str | None) -> Verdict:
     file = Path(folder) / f"{page}.json"
     kept = (_read(file) if file.exists() else {}) | {verdict.id: verdict}
     text = json.dumps({"verdicts": [asdict(kept[id]) for id in sorted(kept)]}, indent=1, ensure_ascii=False)
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text + "\n", "utf-8")
-        os.replace(unfinished, file)
-    except OSError as error:
-        raise UserError(f"ledger: cannot write {file}: {error.strerror}; give a folder that can be written") from None
+    with whole(file) as sibling:
+        sibling.write_text(text + "\n", "utf-8")
     return verdict
 
 

@@ -195,7 +195,7 @@ def test_a_broken_results_file_is_named_and_kept(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="cannot be written"):
         ledger.state("E4.7", "holds", "swap test", results=tmp_path / "file")
 
 
