@@ -26,7 +26,7 @@ SETTINGS = {
 }
 """Method name -> the field that is varied, and its values."""
 
-METRICS = ("DICE", "HD95", "Grad Det-Jac", "min Det-Jac")
+METRICS = ("DICE", "HD95", "Grad Det-Jac", "min Det-Jac", "EPE heart")
 COLUMNS = ("method", "field", "setting", "default", "case", "metric", "value")
 
 
