@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.deformation import Deformation
+from regthesis.evaluate.growing import begun, grown
 from regthesis.evaluate.records import COLUMNS, evaluate
-from regthesis.growing import begun, grown
 from regthesis.methods import Method, MissingPeer
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from regthesis.case import Case
+from regthesis.evaluate.growing import begun, grown
 from regthesis.evaluate.study import study
 from regthesis.evaluate.table import case_means
-from regthesis.growing import begun, grown
 from regthesis.methods import Method
 
 SETTINGS = {

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.datasets import acdc
 from regthesis.deformation import Deformation
+from regthesis.evaluate.growing import begun, grown
 from regthesis.evaluate.volumes import ejection_fraction, volumes
-from regthesis.growing import begun, grown
 from regthesis.methods import get
 from regthesis.methods.learned import on_network_grid
 from regthesis.recipes.networks import networks
