@@ -184,7 +184,7 @@ def verdicts(results=None, recorded: Path = ROOT / "data" / "recorded") -> pd.Da
     Columns id, printed, computed, verdict, why, source (`this run` or `recorded <run>`), page.
     """
     folder = results or os.environ.get("REGTHESIS_RESULTS")
-    files = [("this run", file.stem, file) for file in sorted(Path(folder).glob("*.json"))] if folder else []
+    files = [("this run", file.stem, file) for file in sorted(Path(folder).glob("[!.]*.json"))] if folder else []
     files += [(f"recorded {file.parent.name}", "", file) for file in sorted(recorded.glob("*/results.json"))]
     rows = [
         asdict(verdict) | {"source": source, "page": page or str(known.chapter)}

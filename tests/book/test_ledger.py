@@ -193,6 +193,13 @@ def test_a_broken_results_file_is_named_and_kept(tmp_path):
     assert (tmp_path / "4.json").read_text() == "{"
 
 
+def test_what_a_killed_run_left_half_written_is_passed_over(tmp_path):
+    ledger.state("E4.7", "holds", "swap test", results=tmp_path)
+    (tmp_path / ".123.2.json").write_text("{")
+    noted = ledger.verdicts(tmp_path).query("source == 'this run'")
+    assert noted["id"].tolist() == ["E4.7"]
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
