@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from regthesis.evaluate.growing import begun
 from regthesis.evaluate.records import COLUMNS
 
 __all__ = ["Table", "recorded"]
@@ -28,4 +29,4 @@ class Table:
 
 def recorded(records: Path | str) -> pd.DataFrame:
     """The long table of a recorded run; one without rows where the run is not there."""
-    return pd.read_csv(records) if Path(records).is_file() else pd.DataFrame(columns=list(COLUMNS))
+    return begun(Path(records), COLUMNS)
