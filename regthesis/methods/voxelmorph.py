@@ -29,7 +29,7 @@ class VelocityPosterior(NamedTuple):
 
 
 class VoxelMorphNetwork(nn.Module):
-    """q(v | F, M), a normal distribution for each component of the velocity at half the resolution.
+    """q(v | F, M), a normal distribution for each component of the velocity, at the images' resolution.
 
     `shape` and `spacing` (mm) are those of the images, array order. `noise` is the standard deviation of their
     intensities, scaled to [0, 1]; `precision` is λ of the prior N(0, (λ L)^-1), L the Laplacian of the grid's graph.

@@ -22,7 +22,8 @@ def save_weights(path: Path | str, model: nn.Module, card: dict) -> None:
 def load_weights(path: Path | str, kind: type[Network]) -> tuple[Network, dict]:
     """The network of class `kind` that a file holds, in evaluation mode, and its card.
 
-    Raises UserError for a file that is missing, truncated or made elsewhere, and for another architecture.
+    Raises UserError for a file that is missing, truncated or made elsewhere, for another architecture, and what
+    building the network raises: MissingPeer for a class whose package is not installed.
     """
     tensors, card = read(Path(path))
     if card.get("model") != kind.__name__:
@@ -30,6 +31,8 @@ def load_weights(path: Path | str, kind: type[Network]) -> tuple[Network, dict]:
     try:
         model = kind(**card["arguments"])
         model.load_state_dict(tensors)
+    except UserError:  # of the class itself: a package that it needs is missing
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise UserError(f"{path}: does not fit this version's {kind.__name__}; train it again") from None
     return model.eval(), card

@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
+from regthesis.case import Case
 from regthesis.datasets import acdc
-from regthesis.methods import MissingPeer, voxelmorph
+from regthesis.evaluate import deformations
+from regthesis.geometry import Grid
+from regthesis.methods import MissingPeer, get, voxelmorph
 from regthesis.methods.voxelmorph import VoxelMorph, VoxelMorphNetwork, kl_to_smooth_prior
 from regthesis.train import adam, load_weights, save_weights, step
 
@@ -98,3 +101,14 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "neurite.nn.models", None)
     with pytest.raises(MissingPeer, match="neurite|voxelmorph"):
         voxelmorph.VoxelMorphNetwork(acdc.QUICK.shape, acdc.QUICK.spacing)
+
+
+@needs_unet
+def test_a_study_without_the_package_says_so_and_goes_on(network, tmp_path, monkeypatch):
+    """Weights that ship with the book are there; what builds their network is not."""
+    save_weights(tmp_path / "weights.safetensors", network, {})
+    monkeypatch.setitem(sys.modules, "neurite.nn.models", None)
+    case = Case("a", torch.rand(2, 1, 16, 32, 32), Grid((16, 32, 32), (3.15, 3.0, 3.0)))
+    with pytest.raises(MissingPeer, match="pip install"):
+        VoxelMorph(tmp_path).register(case)
+    assert set(deformations([case], [get("identity"), VoxelMorph(tmp_path)])) == {"identity"}
