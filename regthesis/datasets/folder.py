@@ -14,6 +14,7 @@ import SimpleITK as sitk
 import torch
 
 from regthesis.case import Case
+from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.geometry import Grid, read_image
 from regthesis.kernels import zscore
@@ -29,9 +30,9 @@ def pair(
     """Two images, 2-D or 3-D, as a case on the fixed image's grid, z-scored; the moving one is resampled onto it.
 
     Raises:
-        UserError: a file is missing or broken, the ranks differ, or only one mask is given.
+        UserError: a file is missing, broken or in colour, the ranks differ, or only one mask is given.
     """
-    target = read_image(Path(fixed), rank=None)
+    target = _scalar(fixed)
     if target.GetDimension() not in (2, 3):
         raise UserError(f"{fixed}: expected a 2-D or 3-D image, found {target.GetDimension()}-D")
     if (moving_mask is None) != (fixed_mask is None):
@@ -45,6 +46,11 @@ def pair(
         masks={frame: mask[None, None] for frame, mask in enumerate(masks)},
         group=group,
     )
+
+
+def moved(moving: Path | str, fixed: Path | str, found: Deformation) -> sitk.Image:
+    """The moving image after a registration, float32 in the units of its file, on the fixed image's grid."""
+    return sitk.Resample(_scalar(moving), _scalar(fixed), found.to_sitk(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
 
 
 def cases(table: Path | str) -> Iterator[Case]:
@@ -72,8 +78,15 @@ def cases(table: Path | str) -> Iterator[Case]:
         )
 
 
+def _scalar(path: Path | str, rank: int | None = None) -> sitk.Image:
+    image = read_image(Path(path), rank=rank)
+    if (channels := image.GetNumberOfComponentsPerPixel()) != 1:
+        raise UserError(f"{path}: expected one value per voxel, found {channels}; convert it to grey values")
+    return image
+
+
 def _onto(target: sitk.Image, path: Path | str, labels: bool = False) -> torch.Tensor:
-    image = read_image(Path(path), rank=target.GetDimension())
+    image = _scalar(path, target.GetDimension())
     kind, interpolator = (sitk.sitkInt32, sitk.sitkNearestNeighbor) if labels else (sitk.sitkFloat32, sitk.sitkLinear)
     image = sitk.Resample(sitk.Cast(image, kind), target, sitk.Transform(), interpolator, 0.0, kind)
     array = torch.from_numpy(sitk.GetArrayFromImage(image))

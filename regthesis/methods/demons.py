@@ -58,8 +58,9 @@ class Demons(Method):
 
 def coarsen(grid: Grid, size: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Shape and spacing (mm) of the same field of view with voxels of about `size` mm, never finer than it is."""
-    shape = tuple(max(2, round(n * min(1, s / size))) for n, s in zip(grid.shape, grid.spacing, strict=True))
-    spacing = tuple(s * (n - 1) / (m - 1) for s, n, m in zip(grid.spacing, grid.shape, shape, strict=True))
+    axes = list(zip(grid.shape, grid.spacing, strict=True))
+    shape = tuple(min(n, max(2, round(n * min(1, s / size)))) for n, s in axes)
+    spacing = tuple(s * (n - 1) / (m - 1) if m > 1 else s for (n, s), m in zip(axes, shape, strict=True))
     return shape, spacing
 
 

@@ -106,6 +106,8 @@ def test_coarsening_keeps_the_field_of_view():
         for n, s, old_n, old_s in zip(shape, spacing, grid.shape, grid.spacing, strict=True):
             assert (n - 1) * s == pytest.approx((old_n - 1) * old_s)
     assert coarsen(grid, 1.5) == (grid.shape, pytest.approx(grid.spacing))
+    assert coarsen(Grid((1, 64, 64), (8.0, 1.0, 1.0)), 4.0)[0] == (1, 16, 16)
+    assert coarsen(Grid((1, 64, 64), (8.0, 1.0, 1.0)), 4.0)[1][0] == 8.0
 
 
 def test_names_and_nearest_name():
