@@ -32,13 +32,18 @@ def fingerprint(case: Case) -> str:
 
 
 @lru_cache(maxsize=8)
-def _load(path: Path, kind: type[nn.Module]) -> nn.Module:
+def _load(path: Path, written: int, kind: type[nn.Module]) -> nn.Module:
     return load_weights(path, kind)[0]
 
 
 @lru_cache(maxsize=64)
-def _seen(path: Path) -> frozenset[str]:
+def _seen(path: Path, written: int) -> frozenset[str]:
     return frozenset(read_card(path).get("seen", ()))
+
+
+def _written(path: Path) -> int:
+    """When: a network that was trained again is another one."""
+    return path.stat().st_mtime_ns
 
 
 def on_network_grid(network: nn.Module, case: Case) -> tuple[Float[Tensor, "n 1 *space"], Float[Tensor, "n 1 *space"]]:
@@ -61,7 +66,9 @@ class Learned(Method):
     """A method whose velocity comes from a network of class `kind`, with a `shape` and a `spacing` of its own.
 
     `weights` is a file, or a folder with one a fold. The first is taken whose card does not list the case, so that
-    nobody is registered by a network that was trained or validated on them. `smoothing`, in mm, is that of velocities
+    no study has a patient registered by a network that was trained or validated on him. Cards list pairs of end
+    diastole and end systole in the frames of `acdc.FRAMES`: of a cine, or of images in another frame, they know
+    nothing. `smoothing`, in mm, is that of velocities
     on grids finer than the network's.
     """
 
@@ -101,10 +108,10 @@ class Learned(Method):
         """The network for a case."""
         files = weight_files(self.weights, self.recipe)
         images = fingerprint(case)
-        unseen = [file for file in files if images not in _seen(file)]
+        unseen = [file for file in files if images not in _seen(file, _written(file))]
         if not unseen:
             raise UserError(f"{case.id}: all networks in {self.weights} have seen these images; leave their fold out")
-        network = _load(unseen[0], self.kind)
+        network = _load(unseen[0], _written(unseen[0]), self.kind)
         if len(network.shape) != case.grid.rank:
             raise UserError(f"{case.id}: {case.grid.rank}-D images, but {unseen[0]} is for {len(network.shape)}-D ones")
         return network

@@ -1,5 +1,6 @@
 """Registration by a trained network: by weights that never saw the case, and improved for the pair at hand."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -48,6 +49,19 @@ def test_a_case_is_registered_by_the_network_that_never_saw_it(weights):
     assert torch.equal(other.u, CVAE(method.weights / "fold2" / "weights.safetensors").register(second).u)
     torch.testing.assert_close(found.u, kernels.exp(found.velocity, 4))
     assert found.code.shape == (1, 4) and found.seconds > 0
+
+
+def test_a_network_that_was_trained_again_is_read_again(weights):
+    case = make_case(1)
+    folder = weights([])
+    file = folder / "fold1" / "weights.safetensors"
+    before = CVAE(folder).register(case)
+    save_weights(file, DeformationCVAE(GRID.shape, GRID.spacing, latent=4), {"seen": []})
+    os.utime(file, ns=(1, 1))  # whatever the clock's step
+    assert not torch.equal(CVAE(folder).register(case).u, before.u)
+    save_weights(file, DeformationCVAE(GRID.shape, GRID.spacing, latent=4), {"seen": [fingerprint(case)]})
+    with pytest.raises(UserError, match="have seen these images"):
+        CVAE(folder).register(case)
 
 
 def test_a_name_says_nothing_the_images_do(weights):
