@@ -18,7 +18,9 @@ import pandas as pd
 from regthesis import methods
 from regthesis.book import ledger, provenance, table41, table42
 from regthesis.book.printed import ROOT
+from regthesis.book.resume import data_hash
 from regthesis.datasets import acdc
+from regthesis.errors import UserError
 from regthesis.evaluate.study import study
 from regthesis.files import whole
 from regthesis.methods.learned import WEIGHTS, trained_on
@@ -43,29 +45,26 @@ def record(
     that fold of five are taken, whom the networks of the first fold, or the second and so on, have not seen.
 
     Raises:
-        UserError: the data are broken, a name is unknown, or `out` cannot be written.
+        UserError: the data are broken, a name is unknown, nobody and nothing is left to do, `out` cannot be written
+            or holds another run.
     """
     common = acdc.frame_named(frame)
+    acdc.check_named(root, skip)
     chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
-    skip = (*skip, *_outside(root, fold))
-    everyone = [patient for patient in acdc.patients(root) if patient not in skip]
-    ids = acdc.balanced(root, patients, tuple(skip)) if patients else everyone
-    cases = [acdc.read(root, patient, common) for patient in ids]
-    rows = study(cases, chosen, out / "records.csv")
+    left_out = (*skip, *_outside(root, fold))
+    everyone = [patient for patient in acdc.patients(root) if patient not in left_out]
+    ids = acdc.balanced(root, patients, left_out) if patients else everyone
+    if not ids or not chosen:
+        raise UserError(f"study: {len(ids)} patients and {len(chosen)} methods leave nothing to do; ask for more")
     command = f"study ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
-    only = f" --fold {fold}" if fold else f" --skip {','.join(skip)}" if skip else ""
-    _keep(
-        root,
-        out,
-        frame,
-        command + only,
-        patients=ids,
-        skipped=list(skip),
-        methods={method.name: _settings(method) for method in chosen},
-        missing=rows.attrs["missing"],
-        seconds=float(rows.loc[rows["metric"] == "seconds", "value"].sum()),
-    )
-    table41.judge(rows, acdc.origin(root), cases[0].grid, "results", out)
+    command += f" --fold {fold}" if fold else ""
+    command += f" --skip {','.join(skip)}" if skip else ""
+    about = {"patients": ids, "methods": {method.name: _settings(method) for method in chosen}}
+    _keep(root, out, frame, command, **about)
+    rows = study([acdc.read(root, patient, common) for patient in ids], chosen, out / "records.csv")
+    seconds = float(rows.loc[rows["metric"] == "seconds", "value"].sum())
+    _keep(root, out, frame, command, **about, missing=rows.attrs["missing"], seconds=seconds)
+    table41.judge(rows, acdc.origin(root), common, "results", out)
     return rows
 
 
@@ -113,13 +112,15 @@ def record_trade_off(
     Raises:
         UserError: as `recipes.trade_off.trade_off`.
     """
+    common = acdc.frame_named(frame)
     ids = acdc.balanced(root, patients, _outside(root, fold))
-    cases = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in ids]
     chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
-    rows = trade_off(cases, chosen, out / "records.csv")
     command = f"trade-off ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
     command += f" --fold {fold}" if fold else ""
-    _keep(root, out, frame, command, patients=ids, methods={method.name: _settings(method) for method in chosen})
+    about = {"patients": ids, "methods": {method.name: _settings(method) for method in chosen}}
+    _keep(root, out, frame, command, **about)
+    rows = trade_off([acdc.read(root, patient, common) for patient in ids], chosen, out / "records.csv")
+    _keep(root, out, frame, command, **about, missing=rows.attrs["missing"])
     return rows
 
 
@@ -131,16 +132,28 @@ def _outside(root: Path, fold: int) -> tuple[str, ...]:
 
 def _keep(root: Path, out: Path, frame: str, command: str, **more) -> None:
     """What produced a recorded run, as its `run.json`."""
-    about = provenance.collect(Path.cwd(), frame, {"data_root": str(Path(root).resolve())}, Path("/"))
+    about = provenance.collect(ROOT, frame, {"data_root": str(Path(root).resolve())}, Path("/"))
     about |= {"command": f"regthesis {command}", "dataset": acdc.origin(root)}
     about |= {**more, "versions": {name: version(name) for name in ("torch", "numpy", "SimpleITK")}}
+    _refuse_another(out / "run.json", about)
     with whole(out / "run.json") as sibling:
         sibling.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
 
+def _refuse_another(file: Path, about: dict) -> None:
+    """A folder holds one run: rows on other data, or by other settings, must not come under one description."""
+    if not file.is_file():
+        return
+    before = json.loads(file.read_text("utf-8"))
+    now, then = ({**it, **it.get("methods", {})} for it in (json.loads(json.dumps(about)), before))
+    for name in ("data", "profile", *about.get("methods", {})):
+        if name in then and then[name] != now[name]:
+            raise UserError(f"{file.parent}: holds a run with another {name}; give another folder, or delete this one")
+
+
 def _settings(method: methods.Method) -> dict:
-    """A method's parameters as JSON takes them; folders as they are named in the repository."""
-    return {
-        name: value.relative_to(ROOT).as_posix() if isinstance(value, Path) else value
-        for name, value in asdict(method).items()
-    }
+    """A method's parameters as JSON takes them; of a folder of weights its name in the repository, and its hash."""
+    found = {}
+    for name, value in asdict(method).items():
+        found[name] = f"{value.relative_to(ROOT).as_posix()} {data_hash(value)}" if isinstance(value, Path) else value
+    return found

@@ -11,6 +11,7 @@ Sunnybrook folders written under these names are read too.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -66,6 +67,12 @@ def patients(root: Path | str) -> list[str]:
     if not found:
         raise UserError(f"{root}: no patient folder with an Info.cfg; point data_root at ACDC's training folder")
     return found
+
+
+def check_named(root: Path | str, names: Iterable[str]) -> None:
+    """Raises UserError where one of the names is no patient under `root`: a slip would let him in."""
+    if strangers := sorted(set(names) - set(patients(root))):
+        raise UserError(f"{strangers[0]}: no such patient in {root}; check the name")
 
 
 def origin(root: Path | str) -> str:

@@ -7,12 +7,27 @@ from pathlib import Path
 
 import pandas as pd
 
+from regthesis.errors import UserError
 from regthesis.files import whole
+
+NAMES = ("case", "patient", "healthy", "group")  # text, whatever it looks like: `001` is no number, `` no NaN
 
 
 def begun(out: Path | None, columns: Sequence[str]) -> pd.DataFrame:
-    """The rows that `out` has so far; none where there is no such file, or where nothing is kept."""
-    return pd.read_csv(out) if out is not None and out.is_file() else pd.DataFrame(columns=list(columns))
+    """The rows that `out` has so far; none where there is no such file, or where nothing is kept.
+
+    Raises:
+        UserError: `out` is another table, or none.
+    """
+    if out is None or not out.is_file():
+        return pd.DataFrame(columns=list(columns))
+    try:
+        rows = pd.read_csv(out, converters=dict.fromkeys(NAMES, str))
+    except ValueError:
+        rows = pd.DataFrame()
+    if list(rows) != list(columns):
+        raise UserError(f"{out}: not a table of {', '.join(columns)}; give another folder")
+    return rows
 
 
 def grown(rows: pd.DataFrame, new: pd.DataFrame, out: Path | None) -> pd.DataFrame:

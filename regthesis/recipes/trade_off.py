@@ -34,18 +34,24 @@ def trade_off(cases: Sequence[Case], methods: Sequence[Method], out: Path | None
     """Scores of every case by every method over its `SETTINGS`: columns `COLUMNS`, a row a case, setting and metric.
 
     `default` marks the setting that the method has of itself. `out` is a CSV that grows by whole settings, so that a
-    run that was stopped goes on. Methods without a setting are left out.
+    run that was stopped goes on. Methods without a setting are left out, and those whose package is not installed;
+    `frame.attrs["missing"]` says why, by method name.
 
     Raises:
         UserError: `out` cannot be written, or weights are missing.
     """
     rows = begun(out, COLUMNS)
-    done = set(zip(rows["method"], rows["setting"], strict=True))
+    done = set(zip(rows["method"], rows["setting"], rows["case"], strict=True))
     varied = [(method, *SETTINGS[method.name]) for method in methods if method.name in SETTINGS]
-    todo = [(m, name, value) for m, name, values in varied for value in values if (m.name, value) not in done]
+    todo = [(method, name, value) for method, name, values in varied for value in values]
+    missing = {}
     for method, name, value in tqdm(todo, desc="settings", disable=None):
-        scores = case_means(study(cases, [replace(method, **{name: value})]))
-        scores = scores[scores["metric"].isin(METRICS)]
+        left = [case for case in cases if (method.name, value, case.id) not in done]
+        found = study(left, [replace(method, **{name: value})])
+        missing |= found.attrs["missing"]
+        scores = case_means(found[found["metric"].isin(METRICS)])
         new = scores.assign(method=method.name, field=name, setting=value, default=value == getattr(method, name))
-        rows = grown(rows, new[list(COLUMNS)], out)
+        if len(new):
+            rows = grown(rows, new[list(COLUMNS)], out)
+    rows.attrs["missing"] = missing
     return rows

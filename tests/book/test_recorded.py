@@ -1,6 +1,7 @@
 """A recorded study: complete files, honest labels, and going on where it stopped."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -47,9 +48,12 @@ def test_bad_requests_write_nothing(hearts, tmp_path):
         ({"names": ["identity"], "frame": "huge"}, "expected one of full, quick"),
         ({"names": ["idenity"]}, "did you mean identity"),
         ({"names": ["identity"], "patients": 3}, "3 patients wanted, 2 there"),
+        ({"names": ["identity"], "skip": ["patinet001"]}, "patinet001: no such patient"),
+        ({"names": ["identity"], "skip": ["patient001", "patient002"]}, "0 patients and 1 methods leave nothing"),
+        ({"names": []}, "0 methods leave nothing to do"),
     ):
         with pytest.raises(UserError, match=message):
-            recorded.record(hearts, tmp_path / "run", **words)
+            recorded.record(hearts, tmp_path / "run", **{"frame": "quick"} | words)
     assert not list(tmp_path.iterdir())
 
 
@@ -67,3 +71,37 @@ def test_a_trade_off_keeps_its_settings(hearts, tmp_path, monkeypatch):
     assert set(rows["setting"]) == {1.5, 3.0} and set(rows["case"]) == {"patient001", "patient002"}
     about = json.loads((tmp_path / "run.json").read_text())
     assert about["methods"]["demons"]["elastic"] == 1.5 and about["command"].endswith("--patients 2")
+
+
+def test_a_folder_holds_one_run(hearts, tmp_path, monkeypatch):
+    recorded.record(hearts, tmp_path, ["identity"], frame="quick", patients=1)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match="another profile; give another folder"):
+        recorded.record(hearts, tmp_path, ["identity"], frame="full")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+    phantom.make(tmp_path / "others", subjects=1, seed=9, progress=False)
+    with pytest.raises(UserError, match="another data"):
+        recorded.record(tmp_path / "others", tmp_path, ["identity"], frame="quick")
+    monkeypatch.setattr(Demons, "pair", lambda self, moving, fixed, grid: get("identity").pair(moving, fixed, grid))
+    recorded.record(hearts, tmp_path, ["demons"], frame="quick", patients=1)
+    monkeypatch.setattr(recorded.methods, "get", lambda name: replace(get(name), elastic=9.0))
+    with pytest.raises(UserError, match="another demons"):
+        recorded.record(hearts, tmp_path, ["demons"], frame="quick", patients=1)
+
+
+def test_networks_that_were_trained_again_are_other_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    (tmp_path / "w").mkdir()
+    told = []
+    for weights in (b"1", b"2"):
+        (tmp_path / "w" / "weights.safetensors").write_bytes(weights)
+        told.append(recorded._settings(replace(get("s3"), weights=tmp_path / "w"))["weights"])
+    assert told[0] != told[1] and all(text.startswith("w ") for text in told)
+
+
+def test_the_command_names_who_was_skipped_and_the_fold(tmp_path):
+    phantom.make(tmp_path / "hearts", subjects=6, progress=False)
+    gone = folds(tmp_path / "hearts")[0][0]
+    rows = recorded.record(tmp_path / "hearts", tmp_path / "run", ["identity"], "quick", skip=[gone], fold=1)
+    assert gone not in set(rows["case"])
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["command"].endswith(f"--fold 1 --skip {gone}")

@@ -15,5 +15,5 @@ def test_table_is_markdown_for_readers_and_text_for_comparison():
 
 def test_no_recorded_run_is_an_empty_table(tmp_path):
     assert tables.recorded(tmp_path / "records.csv").empty
-    (tmp_path / "records.csv").write_text("case,value\na,1.0\n")
+    (tmp_path / "records.csv").write_text("case,group,method,metric,structure,value\na,NOR,demons,DICE,LV,1.0\n")
     assert tables.recorded(tmp_path / "records.csv")["value"].tolist() == [1.0]

@@ -1,12 +1,14 @@
 """The loop under the tables: with and without the deformations kept, a missing package or not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
+import pytest
 import torch
 
 from regthesis import evaluate
 from regthesis.case import Case
+from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.methods import Method, MissingPeer, get
 
@@ -49,3 +51,15 @@ def test_a_study_goes_on_where_it_stopped(tmp_path):
     both = evaluate.study(hearts(), [get("identity")], out)
     assert len(both) == 2 * len(first) and (both[both["case"] == "a"]["value"] == -1).all()
     assert not (both[both["case"] == "b"]["value"] == -1).all()
+
+
+def test_names_of_cases_are_text_and_other_tables_are_refused(tmp_path):
+    out = tmp_path / "records.csv"
+    cases = [replace(case, id=f"00{case.id}", group="") for case in hearts()] + [replace(hearts()[0], id="007")]
+    first = evaluate.study(cases, [get("identity")], out)
+    again = evaluate.study(cases, [get("identity")], out)
+    pd.testing.assert_frame_equal(again, first)  # nothing was registered twice: the seconds are the same
+    for text in ("", "case,value\na,1.0\n"):
+        out.write_text(text)
+        with pytest.raises(UserError, match="not a table of case, group, method"):
+            evaluate.study(cases, [get("identity")], out)

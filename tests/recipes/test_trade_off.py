@@ -1,6 +1,6 @@
 """Settings that are varied exist, are told apart, and are not run twice."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 import pytest
@@ -10,7 +10,7 @@ from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.geometry import Grid
 from regthesis.methods import get
-from regthesis.methods.base import Method
+from regthesis.methods.base import Method, MissingPeer
 from regthesis.recipes import trade_off as recipe
 
 GRID = Grid((4, 8, 8), (2.0, 1.0, 1.0))
@@ -51,3 +51,21 @@ def test_a_row_a_setting_and_what_was_done_is_kept(monkeypatch, tmp_path):
     kept[kept["setting"] < 0.15].assign(value=-1.0).to_csv(out, index=False)
     again = recipe.trade_off([case], [Stretch()], out)
     assert len(again) == len(rows) and (again["value"] == -1).sum() == 2 * len(rows) // 3
+    more = recipe.trade_off([case, replace(case, id="b")], [Stretch()], out)
+    assert len(more) == 2 * len(rows) and (more.groupby("case")["value"].count() == len(rows)).all()
+
+
+@dataclass(frozen=True)
+class Absent(Stretch):
+    """A method whose package is not there."""
+
+    name = "stretch"
+
+    def pair(self, moving, fixed, grid):
+        raise MissingPeer("antspyx")
+
+
+def test_a_method_without_its_package_is_named(monkeypatch):
+    monkeypatch.setitem(recipe.SETTINGS, "stretch", ("share", (0.0, 0.1)))
+    rows = recipe.trade_off([Case("a", torch.rand(2, 1, *GRID.shape), GRID)], [Absent()])
+    assert rows.empty and "antspyx" in rows.attrs["missing"]["stretch"]
