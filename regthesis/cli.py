@@ -1,4 +1,4 @@
-"""The command line: `regthesis run`, `regthesis book`, `regthesis data`."""
+"""The command line: chapters and the book, data, registration, training, and recorded runs."""
 
 import functools
 import sys
@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from regthesis.errors import UserError
+
+POSITIVE = click.FloatRange(0, min_open=True)
 
 
 def _plain_errors(command):
@@ -88,7 +90,7 @@ def data():
 @click.argument("name", type=click.Choice(["acdc"]))
 @click.option("--out", type=click.Path(path_type=Path), default="data/phantom/acdc", help="Folder to write.")
 @click.option("--subjects", type=click.IntRange(1), default=100)
-@click.option("--seed", type=int, default=0)
+@click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--size", type=click.Choice(["quick", "full"]), default="quick")
 @_plain_errors
 def make(name, out, subjects, seed, size):
@@ -126,8 +128,8 @@ def check(name, root):
 def register(moving, fixed, out, method):
     """Register two images of your own, 2-D or 3-D.
 
-    Writes the moved image, the displacement (a vector image in mm, LPS, from fixed to moving, as ITK, 3D Slicer
-    and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid.
+    Writes the moved image in its own units, the displacement (a vector image in mm, LPS, from fixed to moving, as
+    ITK, 3D Slicer and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid.
     """
     from regthesis import methods
     from regthesis.datasets import folder
@@ -137,7 +139,7 @@ def register(moving, fixed, out, method):
     case = folder.pair(moving, fixed)
     found = chosen.register(case)
     found.save(out / "displacement.nii.gz")
-    write_image(case.grid.to_sitk(found.warp(case.moving)[0, 0].numpy()), out / "moved.nii.gz")
+    write_image(folder.moved(moving, fixed, found), out / "moved.nii.gz")
     write_image(case.grid.to_sitk(found.jacobian()[0, 0].numpy()), out / "jacobian.nii.gz")
     click.echo(f"{out}: moved, displacement and jacobian in {found.seconds:.1f} s by {chosen.label}")
 
@@ -156,21 +158,22 @@ def _training(command):
         click.option("--fold", type=click.IntRange(0), default=0, help="The fold to leave out; 0: none."),
         click.option("--folds", type=click.IntRange(2), default=5, help="How many the patients are dealt out to."),
         click.option("--steps", type=click.IntRange(1), default=1500),
-        click.option("--rate", type=float, default=1e-3, help="Adam's largest; it falls along half a cosine."),
+        click.option("--rate", type=POSITIVE, default=1e-3, help="Adam's largest; it falls along half a cosine."),
         click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better one."),
         click.option("--skip", default="", help="Patients kept out of everything."),
-        click.option("--seed", type=int, default=0),
-        click.option("--device", default="cpu", help="cpu or cuda."),
+        click.option("--seed", type=click.IntRange(0), default=0),
+        click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1."),
         click.option("--mixed", is_flag=True, help="Networks in bfloat16."),
     ]
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), _plain_errors(command))
 
 
 def _train(build, root, out, profile, folds, skip, **arguments):
+    from regthesis.book.printed import ROOT
     from regthesis.book.provenance import commit
     from regthesis.recipes.deformation import train
 
-    about = {"commit": commit(Path.cwd())}
+    about = {"commit": commit(ROOT)}
     card = train(root, out, build, frame=profile, count=folds, skip=_names(skip), about=about, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
@@ -190,8 +193,8 @@ def deformation(scales, latent, neck, **arguments):
 
 @train.command()
 @_training
-@click.option("--noise", type=float, default=0.05, help="Standard deviation of intensities in [0, 1].")
-@click.option("--precision", type=float, default=2.0, help="Of the smoothness prior, for velocities in voxels.")
+@click.option("--noise", type=POSITIVE, default=0.05, help="Standard deviation of intensities in [0, 1].")
+@click.option("--precision", type=POSITIVE, default=2.0, help="Of the smoothness prior, for velocities in voxels.")
 def voxelmorph(noise, precision, **arguments):
     """Train diffeomorphic VoxelMorph, a baseline of chapter 4, on the pairs of the ACDC folder ROOT."""
     from regthesis.methods.voxelmorph import VoxelMorphNetwork
@@ -224,7 +227,8 @@ def study(root, out, names, frame, patients, skip, fold):
     from regthesis.evaluate import table
 
     rows = record(root, out, _names(names), frame, patients, _names(skip), fold)
-    click.echo(table(rows).to_string())
+    if len(rows):
+        click.echo(table(rows).to_string())
     for why in rows.attrs["missing"].values():
         click.echo(why)
 
@@ -242,7 +246,10 @@ def trade_off(root, out, names, frame, patients, fold):
     from regthesis.book.recorded import record_trade_off
 
     rows = record_trade_off(root, out, _names(names), frame, patients, fold)
-    click.echo(rows.pivot_table(index=["method", "setting"], columns="metric", values="value").round(4).to_string())
+    if len(rows):
+        click.echo(rows.pivot_table(index=["method", "setting"], columns="metric", values="value").round(4).to_string())
+    for why in rows.attrs["missing"].values():
+        click.echo(why)
 
 
 @main.command()

@@ -19,6 +19,7 @@ from regthesis.evaluate.overlap import dice
 from regthesis.methods.learned import fingerprint
 from regthesis.models.deformation import STEPS
 from regthesis.train import RandomAffine, fit
+from regthesis.train.parallel import check_device
 
 VALIDATION = 5  # patients of the training folds, one of each group, that early stopping looks at
 
@@ -59,13 +60,17 @@ def train(
     highest DICE on the validation patients are kept.
 
     Raises:
-        UserError: a broken patient, a fold that is not there or empty, or what `train.fit` raises.
+        UserError: a broken or unknown patient, a fold that is not there or empty, or what `train.fit` raises.
     """
     if not 0 <= fold <= count:
         raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
     common = acdc.frame_named(frame)
+    check_device(device)
+    acdc.check_named(root, skip)
     dealt = folds(root, count)
     held_out = dealt[fold - 1] if fold else []
+    if fold and not held_out:
+        raise UserError(f"fold {fold}: nobody is in it, {root} has fewer patients than folds")
     rest = tuple({*held_out, *skip})
     validated = acdc.balanced(root, VALIDATION, rest)
     trained = [p for p in acdc.patients(root) if p not in rest and p not in validated]

@@ -34,7 +34,6 @@ def fit(
     seed: int = 0,
     device: str = "cpu",
     mixed: bool = False,
-    compiled: bool = False,
     about: dict | None = None,
 ) -> dict:
     """Train `model` on `data` for so many `steps` of Adam; the card of the weights it leaves in the folder `out`.
@@ -51,8 +50,8 @@ def fit(
     With `anneal` the rate rises over the first 50 steps and falls to zero along half a cosine; `steps` is then part of
     what a resumed run must share.
 
-    `device` is "cpu" or "cuda"; `mixed` computes the network in bfloat16, `compiled` uses torch.compile. Under
-    `torchrun` each process takes `batch` samples a step. `about` goes into the card: the commit, the data's name.
+    `device` is "cpu" or "cuda"; `mixed` computes the network in bfloat16. Under `torchrun` each process takes
+    `batch` samples a step. `about` goes into the card: the commit, the data's name.
 
     Raises UserError for data that are empty, a folder with another run's checkpoint or a broken one, a device that
     is not there, or a loss that is not finite; the last checkpoint stays.
@@ -65,7 +64,7 @@ def fit(
     with workers(device) as worker:
         model.to(worker.device)
         optimiser = adam(model, rate, l2)
-        settings = dict(rate=rate, l2=l2, batch=batch, every=every, seed=seed, mixed=mixed, compiled=compiled)
+        settings = dict(rate=rate, l2=l2, batch=batch, every=every, seed=seed, mixed=mixed)
         settings |= {
             "model": type(model).__name__,
             "arguments": model.arguments,
@@ -78,7 +77,6 @@ def fit(
         card = {**settings, "device": worker.hardware, "threads": torch.get_num_threads(), **(about or {})}
         run = Run(Path(out), model, optimiser, settings, writes=worker.rank == 0)
         loss = objective(model, worker)
-        loss = torch.compile(loss) if compiled else loss
         with Report(Path(out), steps, run.progress.step, quiet=worker.rank > 0) as report:
             while not run.is_over(steps, patience):
                 k = run.progress.step

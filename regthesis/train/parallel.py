@@ -32,16 +32,25 @@ class Worker:
             distributed.barrier()
 
 
+def check_device(name: str) -> None:
+    """Raises UserError where there is no such device here."""
+    try:
+        wanted = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"device {name}: no such device; use cpu or cuda") from None
+    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"device {name}: PyTorch finds no such GPU here; use the device cpu")
+
+
 @contextmanager
 def workers(device: str) -> Iterator[Worker]:
     """Join the processes that `torchrun` started, each on its own GPU if `device` is "cuda".
 
     Whatever is drawn inside leaves the caller's random numbers as they were.
 
-    Raises UserError for a GPU that is not there.
+    Raises UserError as `check_device`.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(f"device {device}: PyTorch finds no GPU here; use the device cpu")
+    check_device(device)
     world = int(os.environ.get("WORLD_SIZE", 1))
     if world > 1 and device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
