@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from regthesis.book import ledger
@@ -24,9 +25,13 @@ SCALE = {"GradDetJac": 100}
 
 
 def values(rows: pd.DataFrame, row: str, column: str) -> pd.Series:
-    """A cell's value for each case, in the printed unit; empty where the method was not run."""
+    """A cell's value for each case, in the printed unit; empty where the method was not run.
+
+    Cases without a finite value are left out: a structure that was lost has no distance.
+    """
     mine = rows[(rows["method"] == METHOD[row]) & (rows["metric"] == METRIC[column])]
-    return case_means(mine).set_index("case")["value"] * SCALE.get(column, 1)
+    found = case_means(mine).set_index("case")["value"] * SCALE.get(column, 1)
+    return found[np.isfinite(found)]
 
 
 def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

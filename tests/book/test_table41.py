@@ -90,3 +90,12 @@ def test_beside_the_print_stand_means_with_their_numbers():
     ]
     assert table["recorded"].tolist() == ["0.700 (n = 1)", "2.000 (n = 1)"] and set(table["this run"]) == {"–"}
     assert table["printed"].tolist() == ["0.812 (0.085)", "1.4 (0.3)"]
+
+
+def test_a_lost_structure_leaves_its_case_out():
+    rows = study({"s3": {"HD95": 7.3, "DICE": 0.812}, "demons": {"HD95": 8.3, "DICE": 0.8}})
+    lost = rows.copy()
+    lost.loc[(lost["case"] == "p3") & (lost["metric"] == "HD95") & (lost["method"] == "s3"), "value"] = np.inf
+    assert len(table41.values(lost, "S3", "HD")) == 79 and len(table41.values(lost, "Dem", "HD")) == 80
+    found = verdicts(lost)
+    assert "79 of 100" in found["T4.1/S3/HD"].why and "n = 79" in found["C4.31/HD/Dem"].why
