@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.datasets import acdc
+from regthesis.errors import UserError
 from regthesis.evaluate.latent import classifier
 from regthesis.methods.learned import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
@@ -42,7 +43,8 @@ def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame
     found = []
     for network, card in networks(weights):
         rows = encoded(network, cases)
-        found.append(rows.assign(fold=card["fold"][0], held_out=rows["case"].isin(card["held_out"])))
+        known = [*card["trained"], *card["validated"]]
+        found.append(rows.assign(fold=card["fold"][0], held_out=~rows["case"].isin(known)))
     rows = pd.concat(found, ignore_index=True)
     return rows[[*ABOUT, *(name for name in rows if name not in ABOUT)]]
 
@@ -50,9 +52,15 @@ def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame
 def told(rows: pd.DataFrame, components: int = 4) -> pd.Series:
     """For each patient, whether a classifier told his group from his code.
 
-    In each fold directions and machine are fitted to the codes of the patients that its network was trained on, and
-    asked about those that were left out.
+    In each fold directions and machine are fitted to the codes of the patients that its network was trained or
+    validated on, and asked about those that were left out. There are at most as many `components` as groups less one.
+
+    Raises:
+        UserError: no network left a patient out, or there is one group only.
     """
+    components = min(components, rows["group"].nunique() - 1)
+    if not components or not rows["held_out"].any():
+        raise UserError("codes: telling groups apart needs two of them, and networks that left patients out")
     right = {}
     for _, fold in rows.groupby("fold"):
         numbers = fold.filter(regex=r"^z\d").to_numpy()

@@ -28,7 +28,9 @@ def weights(hearts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     for number, fold in enumerate(folds(hearts, 2), 1):
         torch.manual_seed(number)
+        rest = [patient for patient in acdc.patients(hearts) if patient not in fold]
         card = {"fold": [number, 2], "held_out": fold, "seen": seen(hearts, fold[:1])}
+        card |= {"trained": rest[1:], "validated": rest[:1]}
         network = DeformationCVAE(acdc.QUICK.shape, acdc.QUICK.spacing, latent=6)
         save_weights(folder / f"fold{number}" / "weights.safetensors", network, card)
     return folder
@@ -60,6 +62,11 @@ def test_a_group_is_told_only_from_others_codes():
     wrong = rows.copy()
     wrong.loc[wrong["held_out"], "group"] = wrong.loc[wrong["held_out"], "group"].map({"a": "b", "b": "c", "c": "a"})
     assert told(wrong, 2).mean() == 0
+    pd.testing.assert_series_equal(told(rows, 4), told(rows, 2))  # three groups have two components
+    with pytest.raises(UserError, match="networks that left patients out"):
+        told(rows.assign(held_out=False))
+    with pytest.raises(UserError, match="two of them"):
+        told(rows.assign(group="a"))
 
 
 @pytest.mark.slow
