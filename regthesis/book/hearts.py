@@ -98,15 +98,15 @@ def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]]):
     figure, axes = plt.subplots(len(velocities), 5, figsize=(WIDTH, 1.4 * len(velocities) + 0.3))
     for row, v in zip(axes, velocities, strict=True):
         size, u = v.shape[2:], kernels.exp(v)
-        spacing = [h * n / m for h, n, m in zip(case.spacing, case.grid.shape, size, strict=True)]
-        moving, z = kernels.resize(case.moving, size), round(middle(case) * size[0] / case.grid.shape[0])
+        spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(case.spacing, case.grid.shape, size, strict=True)]
+        moving, z = kernels.resize(case.moving, size), round(middle(case) * (size[0] - 1) / (case.grid.shape[0] - 1))
         draw(row[0], moving[:, :, z])
         draw(row[1], kernels.warp(moving, u)[:, :, z])
         longest = 18 / spacing[2]  # mm, so that a hue and its depth mean the same in every row
         row[2].imshow(motion_colours(u[:, 1:, z], longest))
         draw_grid(row[3], u[:, 1:, z], every=1 if size[2] < 48 else 2, colour=COLOURS["s3"])
         row[4].imshow(flat(kernels.jacobian(u)[:, :, z]), cmap="RdBu", vmin=0, vmax=2)
-        _name(row[0], f"{spacing[2]:.0f} mm")
+        _name(row[0], f"{spacing[2]:.1f} mm")
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, title in zip(axes[0], titles, strict=True):

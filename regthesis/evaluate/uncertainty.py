@@ -32,7 +32,9 @@ def draws(
 
 
 def spread(u: Float[Tensor, "n d *space"], spacing: Sequence[float]) -> Float[Tensor, "1 1 *space"]:
-    """Root mean squared distance in mm of drawn displacements (voxels) from their mean, voxel by voxel.
+    """Standard deviation in mm of drawn displacements (voxels), voxel by voxel and of all components together.
+
+    The root of the summed variances, each with n - 1 in the denominator.
 
     Raises ValueError for fewer than two draws.
     """

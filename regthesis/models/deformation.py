@@ -121,8 +121,8 @@ class DeformationCVAE(nn.Module):
         self, moving: Float[Tensor, "b 1 *space"], generator: torch.Generator | None = None
     ) -> Float[Tensor, "b d *space"]:
         """The velocity of a deformation drawn from the prior, z ~ N(0, I), for each moving image."""
-        z = torch.randn(len(moving), self.latent, generator=generator, device=moving.device)
-        return self.decode(z, moving)
+        z = torch.randn(len(moving), self.latent, generator=generator)  # on the CPU: the same on every device
+        return self.decode(z.to(moving.device), moving)
 
     def forward(self, moving: Float[Tensor, "b 1 *space"], fixed: Float[Tensor, "b 1 *space"]) -> Prediction:
         """Posterior and velocities of a pair; in training z is drawn from the posterior, else it is its mean."""

@@ -54,7 +54,7 @@ def test_gallery_names_groups_and_methods(case, still):
 def test_scales_name_their_voxels_and_keep_them(case):
     fine, coarse = torch.zeros(1, 3, 4, 32, 40), torch.zeros(1, 3, 2, 16, 20)
     figure = hearts.scales(case, [fine, coarse])
-    assert words(figure) == ["1 mm", "2 mm"]
+    assert words(figure) == ["1.0 mm", "2.1 mm"]  # the outermost voxels keep their centres
     assert figure.axes[5].images[0].get_array().shape == (16, 20)
 
 
