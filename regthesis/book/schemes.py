@@ -117,7 +117,7 @@ def deformation_model():
         "down": Node(0.7, 1.5, "convolutions\n2, 2, 2, 1", "network", 1.8, 0.8),
         "q": Node(2.6, 1.5, "$\\mu, \\sigma$", "motion", 0.9),
         "kl": Node(2.6, 3.0, "KL", "loss", 0.9),
-        "lcc": Node(8.0, 3.0, "$1 - \\mathcal{D}_{LCC}(F^s, M^s, \\hat v^s)$", "loss", 3.0),
+        "lcc": Node(8.0, 3.0, "$-\\lambda \\mathcal{D}_{LCC}(F^s, M^s, \\hat v^s)$", "loss", 3.0),
     }
     used = [("z", "up"), ("M", "up"), ("up", "head"), ("head", "v"), ("v", "phi"), ("phi", "warp"), ("M", "warp")]
     used = [Arrow(*ends) for ends in [*used, ("M", "head")]]
