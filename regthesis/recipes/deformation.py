@@ -56,8 +56,8 @@ def train(
     Folds count from 1 to `count`; 0 leaves none out.
 
     `skip` names patients that are kept out of everything. The card lists who was trained and validated on, by name and
-    by `fingerprint`, from which `methods.cvae` knows a network that never saw a patient. The weights with the
-    highest DICE on the validation patients are kept.
+    by `fingerprint`, from which `methods.cvae` knows a network that never saw a patient. Masks of the validation
+    patients draw the curve of DICE; the last weights are kept, or with `patience` those of the highest DICE.
 
     Raises:
         UserError: a broken or unknown patient, a fold that is not there or empty, or what `train.fit` raises.

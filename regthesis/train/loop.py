@@ -44,8 +44,9 @@ def fit(
     from it, and ends with the weights of an uninterrupted run: on a CPU with as many threads, to the bit.
 
     `measure(model, *sample)`, each tensor with a batch axis of 1, is the smaller the better; None takes the loss in
-    evaluation mode. The weights of the smallest mean are kept, and training ends after `patience` measurements
-    without a smaller one; without validation the last weights are kept. In the end `model` holds the kept weights.
+    evaluation mode. With `patience` training ends after so many measurements without a smaller mean, and the weights
+    of the smallest are kept. Without it the last weights are, and the measurements only tell how it went: the least of
+    many noisy ones is a choice by noise. In the end `model` holds the kept weights.
 
     With `anneal` the rate rises over the first 50 steps and falls to zero along half a cosine; `steps` is then part of
     what a resumed run must share.
@@ -71,6 +72,7 @@ def fit(
             "data": data_hash(data),
             "validation": None if validation is None else data_hash(validation),
             "augment": None if augment is None else repr(augment),
+            "patience": patience,
             "workers": worker.world,
             "anneal": steps if anneal else None,
         }
@@ -94,7 +96,7 @@ def fit(
                 if (k + 1) % every == 0 or k + 1 == steps:
                     found = None if validation is None else _validate(model, validation, measure, worker)
                     report.point(k + 1, found)
-                    run.keep(found, card)
+                    run.keep(found, card, last=patience is None)
         worker.wait()
         return run.finish()
 

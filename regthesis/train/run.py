@@ -13,7 +13,7 @@ from regthesis.train.weights import save_weights
 
 
 class Run:
-    """How far a model in training came, kept in `checkpoint.safetensors`; its best weights in `weights.safetensors`.
+    """How far a model in training came, kept in `checkpoint.safetensors`; its best or last weights in `weights.safetensors`.
 
     A run whose folder has a checkpoint goes on from there. `settings` must then be the same. Only a process that
     `writes` touches the folder.
@@ -41,10 +41,10 @@ class Run:
         self.progress.step += 1
         self.recent.append(scalars)
 
-    def keep(self, measure: float | None, card: dict) -> None:
+    def keep(self, measure: float | None, card: dict, last: bool) -> None:
         """Put a point on the curve, write the checkpoint, and the weights if they are the best so far.
 
-        `measure` is the validation's, the smaller the better; without one the last weights are the best.
+        `measure` is the validation's, the smaller the better; without one, or with `last`, the last weights are kept.
         """
         progress, now = self.progress, time.perf_counter()
         point = {name: sum(found[name] for found in self.recent) / len(self.recent) for name in self.recent[0]}
@@ -54,13 +54,13 @@ class Run:
         better = measure is None or progress.best is None or measure < progress.best
         progress.best, progress.waited = (measure, 0) if better else (progress.best, progress.waited + 1)
         if self.writes:
-            if better:  # before the checkpoint: a run killed in between repeats these steps
+            if better or last:  # before the checkpoint: a run killed in between repeats these steps
                 facts = {"step": progress.step, "hours": progress.seconds / 3600, "curve": progress.curve}
                 save_weights(self.weights, self.model, {**card, **facts})
             save_checkpoint(self.checkpoint, self.model, self.optimiser, progress)
 
     def finish(self) -> dict:
-        """Give the model its best weights, in evaluation mode, and their card the whole curve; the card."""
+        """Give the model the weights that were kept, in evaluation mode, and their card the whole curve; the card."""
         tensors, card = read(self.weights)
         self.model.load_state_dict(tensors)
         self.model.eval()

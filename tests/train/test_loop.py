@@ -262,3 +262,14 @@ def test_two_workers_with_one_sample_are_one_worker_with_two(tmp_path):
     for point, twin in zip(card["curve"], other["curve"], strict=True):
         assert point["loss"] == pytest.approx(twin["loss"], rel=1e-4)
         assert point["validation"] == pytest.approx(twin["validation"], rel=1e-4)
+
+
+def test_without_patience_the_last_weights_are_kept_whatever_was_measured(network, pairs, tmp_path):
+    measured = iter([1.0, 2.0, 3.0])
+    settings = dict(rate=1e-2, every=2, validation=pairs(1, seed=1), measure=lambda *_: next(measured))
+    model = network()
+    card = train.fit(model, pairs(), tmp_path / "a", 6, **settings)
+    plain = network()
+    train.fit(plain, pairs(), tmp_path / "b", 6, rate=1e-2, every=2)
+    assert card["step"] == 6 and [point["validation"] for point in card["curve"]] == [1.0, 2.0, 3.0]
+    assert all(torch.equal(tensor, plain.state_dict()[name]) for name, tensor in model.state_dict().items())

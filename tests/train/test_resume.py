@@ -33,9 +33,10 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.parametrize("patience", [None, 99], ids=["last weights", "best weights"])
 @pytest.mark.parametrize("at", [1, 7, 8, 23, 30])
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_path, at):
-    settings = {"rate": 1e-2, "validation": pairs(2, seed=1), "every": 7}
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_path, at, patience):
+    settings = {"rate": 1e-2, "validation": pairs(2, seed=1), "every": 7, "patience": patience}
     straight = network()
     card = train.fit(straight, pairs(), tmp_path / "a", 30, augment=train.RandomAffine((2.0, 1.5)), **settings)
 
