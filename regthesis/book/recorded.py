@@ -60,10 +60,10 @@ def record(
     command += f" --fold {fold}" if fold else ""
     command += f" --skip {','.join(skip)}" if skip else ""
     about = {"patients": ids, "methods": {method.name: _settings(method) for method in chosen}}
-    _keep(root, out, frame, command, **about)
+    kept = _keep(root, out, frame, command, **about)
     rows = study([acdc.read(root, patient, common) for patient in ids], chosen, out / "records.csv")
     seconds = float(rows.loc[rows["metric"] == "seconds", "value"].sum())
-    _keep(root, out, frame, command, **about, missing=rows.attrs["missing"], seconds=seconds)
+    _write(out, kept | {"missing": rows.attrs["missing"], "seconds": seconds})
     table41.judge(rows, acdc.origin(root), common, "results", out)
     return rows
 
@@ -118,9 +118,9 @@ def record_trade_off(
     command = f"trade-off ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
     command += f" --fold {fold}" if fold else ""
     about = {"patients": ids, "methods": {method.name: _settings(method) for method in chosen}}
-    _keep(root, out, frame, command, **about)
+    kept = _keep(root, out, frame, command, **about)
     rows = trade_off([acdc.read(root, patient, common) for patient in ids], chosen, out / "records.csv")
-    _keep(root, out, frame, command, **about, missing=rows.attrs["missing"])
+    _write(out, kept | {"missing": rows.attrs["missing"]})
     return rows
 
 
@@ -130,12 +130,17 @@ def _outside(root: Path, fold: int) -> tuple[str, ...]:
     return tuple(patient for number, patients in dealt if number != fold for patient in patients)
 
 
-def _keep(root: Path, out: Path, frame: str, command: str, **more) -> None:
-    """What produced a recorded run, as its `run.json`."""
+def _keep(root: Path, out: Path, frame: str, command: str, **more) -> dict:
+    """What produces a recorded run, written as its `run.json`."""
     about = provenance.collect(ROOT, frame, {"data_root": str(Path(root).resolve())}, Path("/"))
     about |= {"command": f"regthesis {command}", "dataset": acdc.origin(root)}
     about |= {**more, "versions": {name: version(name) for name in ("torch", "numpy", "SimpleITK")}}
     _refuse_another(out / "run.json", about)
+    _write(out, about)
+    return about
+
+
+def _write(out: Path, about: dict) -> None:
     with whole(out / "run.json") as sibling:
         sibling.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
