@@ -13,7 +13,7 @@ from regthesis.train.weights import save_weights
 
 
 class Run:
-    """How far a model in training came, kept in `checkpoint.safetensors`; its best or last weights in `weights.safetensors`.
+    """How far a model in training came, in `checkpoint.safetensors`, and its best or last, in `weights.safetensors`.
 
     A run whose folder has a checkpoint goes on from there. `settings` must then be the same. Only a process that
     `writes` touches the folder.
