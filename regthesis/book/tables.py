@@ -11,11 +11,14 @@ __all__ = ["Table", "recorded"]
 
 
 class Table:
-    """A numbered table of the page: Markdown for the reader, plain text for the comparison with references."""
+    """A numbered table of the page: Markdown for the reader, plain text for the comparison with references.
+
+    A cell without a value is a dash.
+    """
 
     def __init__(self, frame: pd.DataFrame, caption: str, name: str, digits: int = 3):
         cells = frame.map(lambda value: f"{value:.{digits}f}" if isinstance(value, float) else str(value))
-        self.frame, self.caption, self.name = cells, caption, name
+        self.frame, self.caption, self.name = cells.where(frame.notna(), "–"), caption, name
 
     def __repr__(self) -> str:
         return self.frame.to_string()

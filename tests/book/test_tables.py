@@ -13,6 +13,11 @@ def test_table_is_markdown_for_readers_and_text_for_comparison():
     assert repr(table).split() == ["N", "error", "case", "a", "1", "0.25", "b", "2", "1.00"]
 
 
+def test_a_cell_without_a_value_is_a_dash():
+    table = tables.Table(pd.DataFrame({"N": [1, 2], "error": [float("nan"), 1.0]}), "One is missing.", "tab-gap")
+    assert "| 0 | 1 | – |" in table._repr_markdown_()
+
+
 def test_no_recorded_run_is_an_empty_table(tmp_path):
     assert tables.recorded(tmp_path / "records.csv").empty
     (tmp_path / "records.csv").write_text("case,group,method,metric,structure,value\na,NOR,demons,DICE,LV,1.0\n")
