@@ -227,10 +227,7 @@ def study(root, out, names, frame, patients, skip, fold):
     from regthesis.evaluate import table
 
     rows = record(root, out, _names(names), frame, patients, _names(skip), fold)
-    if len(rows):
-        click.echo(table(rows).to_string())
-    for why in rows.attrs["missing"].values():
-        click.echo(why)
+    _show(rows, table)
 
 
 @main.command("trade-off")
@@ -246,10 +243,7 @@ def trade_off(root, out, names, frame, patients, fold):
     from regthesis.book.recorded import record_trade_off
 
     rows = record_trade_off(root, out, _names(names), frame, patients, fold)
-    if len(rows):
-        click.echo(rows.pivot_table(index=["method", "setting"], columns="metric", values="value").round(4).to_string())
-    for why in rows.attrs["missing"].values():
-        click.echo(why)
+    _show(rows, lambda them: them.pivot_table("value", ["method", "setting"], "metric").round(4))
 
 
 @main.command()
@@ -275,6 +269,14 @@ def transport(root, out, frame):
 
     rows = record_transports(root, out, frame)
     click.echo(rows.groupby(["group", "way"])[["predicted", "transported"]].mean().round(1).to_string())
+
+
+def _show(rows, summary):
+    """The summary of what was measured, and why some methods were not."""
+    if len(rows):
+        click.echo(summary(rows).to_string())
+    for why in rows.attrs["missing"].values():
+        click.echo(why)
 
 
 def _names(text):

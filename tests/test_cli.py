@@ -60,7 +60,7 @@ BAD = {
         "expected 0 (none left out) to 5",
     ),
     "no such device": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "gpu"], "use cpu or cuda"),
-    "no such GPU": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "cuda:77"], "no such GPU"),
+    "no such GPU": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "cuda:77"], "no GPU of that name"),
     "colour": (["register", "--moving", "{0}/colour.png", *PAIR[3:], "--out", "{0}/o"], "one value per voxel, found 3"),
     "no such chapter": (["run", "99"], "99"),
     "no such profile": (["run", "2", "--profile", "quik"], "quick"),

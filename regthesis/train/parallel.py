@@ -39,7 +39,7 @@ def check_device(name: str) -> None:
     except RuntimeError:
         raise UserError(f"device {name}: no such device; use cpu or cuda") from None
     if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"device {name}: PyTorch finds no such GPU here; use the device cpu")
+        raise UserError(f"device {name}: PyTorch finds no GPU of that name here; use the device cpu")
 
 
 @contextmanager

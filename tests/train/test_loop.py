@@ -164,7 +164,7 @@ def test_numbers_below_one_are_refused(network, pairs, tmp_path, numbers):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_refused(network, pairs, tmp_path):
-    with pytest.raises(UserError, match="no such GPU"):
+    with pytest.raises(UserError, match="no GPU"):
         train.fit(network(), pairs(), tmp_path, 2, device="cuda")
 
 
