@@ -16,6 +16,8 @@ class Case:
     `images` is `(t, 1, *space)`, so that a pair has t = 2 and the fixed images are a batch.
     `masks` maps the frames that were segmented to integer labels `(1, 1, *space)`.
     `truth`, where the motion is known, is `(t - 1, d, *space)` in voxels with `warp(moving, truth) ~ fixed`.
+    `dataset` names the data set whose reader made the case, and is empty for own images; `identity` tells whose
+    images they are (see `regthesis.identity`).
     """
 
     id: str
@@ -24,6 +26,8 @@ class Case:
     masks: dict[int, Int[Tensor, "1 1 *space"]] = field(default_factory=dict)
     group: str = ""
     truth: Float[Tensor, "n d *space"] | None = None
+    dataset: str = ""
+    identity: frozenset[str] = frozenset()
 
     def __post_init__(self):
         if len(self.images) < 2:

@@ -1,4 +1,4 @@
-"""One kind of error for people: what was wrong, where, and what to do, in one line."""
+"""Errors for people: what was wrong, where, and what to do, in one line."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,7 @@ class UserError(ValueError):
 
     The command line prints the message and exits with code 2; in Python it is a `ValueError`.
     """
+
+
+class DomainWarning(UserWarning):
+    """A network registers images of a kind that it has not been trained on; the result needs a second look."""

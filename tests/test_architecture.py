@@ -10,9 +10,10 @@ PACKAGE = Path(__file__).parents[1] / "regthesis"
 FLOORS = [
     {"kernels", "errors"},
     {"models", "files"},
-    {"geometry", "train"},
+    {"geometry", "train", "identity"},
     {"case", "deformation"},
-    {"datasets", "methods"},
+    {"datasets", "weights"},
+    {"methods"},
     {"evaluate", "transport"},
     {"recipes"},
     {"book"},

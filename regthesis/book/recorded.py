@@ -23,11 +23,12 @@ from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.study import study
 from regthesis.files import whole
-from regthesis.methods.learned import WEIGHTS, trained_on
+from regthesis.methods.learned import trained_on
 from regthesis.recipes.codes import codes, told
 from regthesis.recipes.deformation import folds
 from regthesis.recipes.trade_off import trade_off
 from regthesis.recipes.transport import transports
+from regthesis.weights import WEIGHTS
 
 
 def record(
@@ -50,7 +51,7 @@ def record(
     """
     common = acdc.frame_named(frame)
     acdc.check_named(root, skip)
-    chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
+    chosen = [trained_on(methods.get(name), acdc.layout(root)) for name in names]
     left_out = (*skip, *_outside(root, fold))
     everyone = [patient for patient in acdc.patients(root) if patient not in left_out]
     ids = acdc.balanced(root, patients, left_out) if patients else everyone
@@ -74,7 +75,7 @@ def record_codes(root: Path, out: Path, frame: str) -> pd.Series:
     Raises:
         UserError: as `recipes.codes.codes`, or `out` cannot be written.
     """
-    rows = codes(root, WEIGHTS / acdc.origin(root) / "s3", frame)
+    rows = codes(root, WEIGHTS / acdc.layout(root) / "s3", frame)
     with whole(out / "records.csv") as sibling:
         rows.to_csv(sibling, index=False, float_format="%.5g")
     _keep(root, out, frame, f"codes ROOT --out {out} --frame {frame}")
@@ -96,7 +97,7 @@ def record_transports(root: Path, out: Path, frame: str) -> pd.DataFrame:
     Raises:
         UserError: as `recipes.transport.transports`.
     """
-    rows = transports(root, WEIGHTS / acdc.origin(root) / "s3", out / "records.csv", frame)
+    rows = transports(root, WEIGHTS / acdc.layout(root) / "s3", out / "records.csv", frame)
     _keep(root, out, frame, f"transport ROOT --out {out} --frame {frame}")
     table42.judge(rows, acdc.origin(root), "results", out)
     return rows
@@ -114,7 +115,7 @@ def record_trade_off(
     """
     common = acdc.frame_named(frame)
     ids = acdc.balanced(root, patients, _outside(root, fold))
-    chosen = [trained_on(methods.get(name), acdc.origin(root)) for name in names]
+    chosen = [trained_on(methods.get(name), acdc.layout(root)) for name in names]
     command = f"trade-off ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
     command += f" --fold {fold}" if fold else ""
     about = {"patients": ids, "methods": {method.name: _settings(method) for method in chosen}}

@@ -10,9 +10,11 @@ Sunnybrook folders written under these names are read too.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.errors import UserError
 from regthesis.geometry import Grid, read_image, resample
+from regthesis.identity import identity_of, phantom_identity
 from regthesis.kernels import zscore
 
 LABELS = {0: "background", 1: "right ventricle", 2: "myocardium", 3: "left ventricle cavity"}
@@ -42,6 +45,8 @@ FULL = Frame((32, 128, 128), (3.15, 1.5, 1.5))  # thesis section 4.3
 QUICK = Frame((32, 64, 64), (3.15, 3.0, 3.0))  # the same field of view at half the in-plane resolution
 FRAMES = {"full": FULL, "quick": QUICK}
 COMPLETE = 100  # patients in the official training set
+REGISTER = Path(__file__).parents[2] / "data" / "identities" / "acdc.json"  # of patients of this data set
+RECOGNISED = 0.8  # at least this share of a folder's patients must be on it
 SOURCE = "https://www.creatis.insa-lyon.fr/Challenge/acdc"  # where to get the data, and under which terms
 
 
@@ -76,8 +81,70 @@ def check_named(root: Path | str, names: Iterable[str]) -> None:
 
 
 def origin(root: Path | str) -> str:
-    """`phantom` for a population that this package made, else `acdc`: what the ledger may compare with the print."""
-    return "phantom" if (Path(root) / "phantom.json").is_file() else "acdc"
+    """What the ledger may compare with the print: `acdc` for patients of that data set, known by the outlines of their
+    hearts and each there once; `phantom` for a population that this package made; else `own`.
+
+    Raises:
+        UserError: there is no patient, or a mask is missing or broken.
+    """
+    return "phantom" if is_phantom(root) else _origin(Path(root).resolve())
+
+
+@lru_cache(maxsize=8)
+def _origin(root: Path) -> str:
+    known = {mark for marks in json.loads(REGISTER.read_text()).values() for mark in marks}
+    drawn = [identity_of([], _masks(root / patient)) for patient in patients(root)]
+    recognised = sum(not known.isdisjoint(marks) for marks in drawn)
+    all_different = sum(map(len, drawn)) == len(frozenset().union(*drawn))
+    return "acdc" if all_different and recognised >= RECOGNISED * len(drawn) else "own"
+
+
+def layout(root: Path | str) -> str:
+    """The data set in whose layout a folder is: `phantom` for a population that this package made, else `acdc`."""
+    return "phantom" if is_phantom(root) else "acdc"
+
+
+def is_phantom(root: Path | str) -> bool:
+    """Whether this package made the population."""
+    return (Path(root) / "phantom.json").is_file()
+
+
+def identities(root: Path | str) -> dict[str, list[str]]:
+    """Everybody's identity by name, as cards list them.
+
+    Raises:
+        UserError: there is no patient, or a file is missing or broken.
+    """
+    return {patient: sorted(identity(root, patient)) for patient in tqdm(patients(root), "identities", disable=None)}
+
+
+def identity(root: Path | str, patient: str) -> frozenset[str]:
+    """Whose heart this is: by its images and outlines at ED and ES, and for a phantom by its seed as well.
+
+    Raises:
+        UserError: a file is missing or broken.
+    """
+    folder = Path(root) / patient
+    info = read_info(folder)
+    return _identity(folder, [read_image(_file(folder, info[key])) for key in ("ED", "ES")])
+
+
+def _identity(folder: Path, images: Sequence[sitk.Image]) -> frozenset[str]:
+    found = identity_of(images, _masks(folder))
+    if not is_phantom(folder.parent):
+        return found
+    try:
+        seed = int(json.loads((folder.parent / "phantom.json").read_text())["seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{folder.parent / 'phantom.json'}: broken; delete the folder and make the phantom again"
+        ) from None
+    return found | phantom_identity(seed, folder.name)
+
+
+def _masks(folder: Path) -> list[sitk.Image]:
+    info = read_info(folder)
+    return [read_image(_file(folder, info[key], "_gt")) for key in ("ED", "ES")]
 
 
 def balanced(root: Path | str, count: int, skip: tuple[str, ...] = ()) -> list[str]:
@@ -148,6 +215,8 @@ def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = F
         masks={t: torch.from_numpy(sitk.GetArrayFromImage(m)).long()[None, None] for t, m in labels.items()},
         group=str(info.get("Group", "")),
         truth=None if sequence else _read_truth(_file(folder, es, "_motion"), grid),
+        dataset=layout(root),
+        identity=_identity(folder, [volumes[t] for t in segmented]),
     )
 
 

@@ -17,6 +17,7 @@ from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.geometry import Grid, read_image
+from regthesis.identity import identity_of
 from regthesis.kernels import zscore
 
 
@@ -38,13 +39,15 @@ def pair(
     if (moving_mask is None) != (fixed_mask is None):
         raise UserError(f"{fixed}: masks come in pairs; give both the moving and the fixed one, or none")
     images = [_onto(target, path) for path in (moving, fixed)]
-    masks = [_onto(target, path, labels=True) for path in (moving_mask, fixed_mask) if path is not None]
+    drawn = [path for path in (moving_mask, fixed_mask) if path is not None]
+    masks = [_onto(target, path, labels=True) for path in drawn]
     return Case(
         id=Path(fixed).name.split(".")[0],
         images=zscore(torch.stack(images)[:, None]),
         grid=Grid.of(target),
         masks={frame: mask[None, None] for frame, mask in enumerate(masks)},
         group=group,
+        identity=identity_of(map(_scalar, (moving, fixed)), map(_scalar, drawn)),
     )
 
 

@@ -46,6 +46,9 @@ class Method(ABC):
             seconds=time.perf_counter() - start,
         )
 
+    def check(self, case: Case) -> None:  # noqa: B027 (most methods take any case)
+        """Raises UserError where the method will refuse a case, so that a study can say so before it begins."""
+
     @abstractmethod
     def pair(self, moving: Float[Tensor, "1 1 *space"], fixed: Float[Tensor, "1 1 *space"], grid: Grid) -> Deformation:
         """Register one pair."""

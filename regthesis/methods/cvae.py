@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.learned import WEIGHTS, Learned
+from regthesis.methods.learned import Learned
 from regthesis.models.deformation import DeformationCVAE
+from regthesis.weights import WEIGHTS
 
 
 @dataclass(frozen=True)

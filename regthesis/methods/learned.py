@@ -1,49 +1,25 @@
-"""What all trained networks share: weights with a card, and none that has seen the case it registers."""
+"""What all trained networks share: grids of their own, and weights that have not seen the patient."""
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
+from warnings import catch_warnings, warn
 
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
 
 from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
-from regthesis.errors import UserError
+from regthesis.errors import DomainWarning, UserError
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.methods.base import Method
 from regthesis.models.deformation import STEPS
-from regthesis.train import load_weights, read_card
-from regthesis.train.samples import data_hash
-
-WEIGHTS = Path(__file__).parents[2] / "data" / "weights"
-
-
-def fingerprint(case: Case) -> str:
-    """Eight hexadecimal digits of a case's voxels: by them, and not by a name, a network's card lists whom it saw."""
-    return data_hash(TensorDataset(case.images[None]))
-
-
-@lru_cache(maxsize=8)
-def _load(path: Path, written: int, kind: type[nn.Module]) -> nn.Module:
-    return load_weights(path, kind)[0]
-
-
-@lru_cache(maxsize=64)
-def _seen(path: Path, written: int) -> frozenset[str]:
-    return frozenset(read_card(path).get("seen", ()))
-
-
-def _written(path: Path) -> int:
-    """When: a network that was trained again is another one."""
-    return path.stat().st_mtime_ns
+from regthesis.weights import WEIGHTS, card_of, load, unseen
 
 
 def on_network_grid(network: nn.Module, case: Case) -> tuple[Float[Tensor, "n 1 *space"], Float[Tensor, "n 1 *space"]]:
@@ -65,11 +41,9 @@ def on_case_grid(
 class Learned(Method):
     """A method whose velocity comes from a network of class `kind`, with a `shape` and a `spacing` of its own.
 
-    `weights` is a file, or a folder with one a fold. The first is taken whose card does not list the case, so that
-    no study has a patient registered by a network that was trained or validated on him. Cards list pairs of end
-    diastole and end systole in the frames of `acdc.FRAMES`: of a cine, or of images in another frame, they know
-    nothing. `smoothing`, in mm, is that of velocities
-    on grids finer than the network's.
+    `weights` is a file, or a folder with one a fold. The first is taken whose network was neither trained nor validated
+    on the case's patient, known by `case.identity`. `smoothing`, in mm, is that of velocities on grids finer than the
+    network's.
     """
 
     kind: ClassVar[type[nn.Module]]
@@ -84,8 +58,7 @@ class Learned(Method):
         Gaussian acts once more if that grid is finer: interpolation leaves kinks, and each is a step in the Jacobian.
         Reading weights is not counted in the seconds.
 
-        Raises:
-            UserError: there are no weights, all have seen the case, or they are for another number of dimensions.
+        Warns and raises as `network`.
         """
         network = self.network(case)
         start = time.perf_counter()
@@ -96,7 +69,8 @@ class Learned(Method):
         return Deformation(u, case.grid, v, code, time.perf_counter() - start)
 
     def pair(self, moving, fixed, grid):
-        return self.register(Case("pair", torch.cat([moving, fixed]), grid))
+        """Refused: two images without a case do not say whose they are, so the network may have seen the patient."""
+        raise UserError(f"{self.name}: images alone do not say whose they are; make a case, and register that")
 
     @abstractmethod
     def velocity(
@@ -104,29 +78,34 @@ class Learned(Method):
     ) -> tuple[Float[Tensor, "n z"] | None, Float[Tensor, "n d *space"]]:
         """Latent code, or None, and velocity of each pair on the network's grid and in its voxels."""
 
+    def weights_for(self, case: Case) -> Path:
+        """The file of weights that registers a case; it has not seen the patient.
+
+        Warns with a `DomainWarning` where the images are not of the network's data set.
+
+        Raises:
+            UserError: there are no weights, all have seen the patient, or the patient is a stranger in the layout of
+                the network's own data set.
+        """
+        file = unseen(self.weights, self.recipe, case.id, case.identity, case.dataset)
+        card = card_of(file)
+        if card.dataset != case.dataset and not card.names_of(case.identity):
+            text = f"{self.name} was trained on {card.dataset or 'other images'} alone; look at what it makes of these"
+            warn(text, DomainWarning, stacklevel=2)
+        return file
+
+    def check(self, case: Case) -> None:
+        """Raises as `weights_for`."""
+        with catch_warnings(action="ignore"):
+            self.weights_for(case)
+
     def network(self, case: Case) -> nn.Module:
-        """The network for a case."""
-        files = weight_files(self.weights, self.recipe)
-        images = fingerprint(case)
-        unseen = [file for file in files if images not in _seen(file, _written(file))]
-        if not unseen:
-            raise UserError(f"{case.id}: all networks in {self.weights} have seen these images; leave their fold out")
-        network = _load(unseen[0], _written(unseen[0]), self.kind)
+        """The network for a case; warns and raises as `weights_for`, and for another number of dimensions."""
+        file = self.weights_for(case)
+        network = load(file, self.kind)
         if len(network.shape) != case.grid.rank:
-            raise UserError(f"{case.id}: {case.grid.rank}-D images, but {unseen[0]} is for {len(network.shape)}-D ones")
+            raise UserError(f"{case.id}: {case.grid.rank}-D images, but {file} is for {len(network.shape)}-D ones")
         return network
-
-
-def weight_files(weights: Path, recipe: str) -> list[Path]:
-    """The files of weights in a folder, one a fold, or the one file that `weights` is; `recipe` makes some.
-
-    Raises:
-        UserError: there are none.
-    """
-    files = sorted(weights.rglob("weights.safetensors")) if weights.is_dir() else [weights]
-    if not any(file.is_file() for file in files):
-        raise UserError(f"{weights}: no weights; train some with `regthesis train {recipe}`")
-    return files
 
 
 def trained_on(method: Method, dataset: str) -> Method:

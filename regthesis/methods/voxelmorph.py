@@ -14,8 +14,9 @@ from torch import nn
 from regthesis import kernels
 from regthesis.kernels.shapes import Float, Number, Tensor
 from regthesis.methods.base import MissingPeer
-from regthesis.methods.learned import WEIGHTS, Learned
+from regthesis.methods.learned import Learned
 from regthesis.models.deformation import STEPS
+from regthesis.weights import WEIGHTS
 
 FEATURES = (16, 32, 32, 32)  # of the U-Net's levels, finest first, as in the paper
 

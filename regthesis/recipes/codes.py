@@ -16,7 +16,7 @@ from regthesis.errors import UserError
 from regthesis.evaluate.latent import classifier
 from regthesis.methods.learned import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
-from regthesis.recipes.networks import networks
+from regthesis.weights import Card, networks
 
 ABOUT = ["fold", "case", "group", "held_out"]
 
@@ -41,10 +41,10 @@ def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame
     """
     cases = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in tqdm(acdc.patients(root), disable=None)]
     found = []
-    for network, card in networks(weights):
+    for network, card in networks(weights, DeformationCVAE):
         rows = encoded(network, cases)
-        known = [*card["trained"], *card["validated"]]
-        found.append(rows.assign(fold=card["fold"][0], held_out=~rows["case"].isin(known)))
+        seen = [Card(card).has_seen(case.identity) for case in cases]
+        found.append(rows.assign(fold=card["fold"][0], held_out=np.logical_not(seen)))
     rows = pd.concat(found, ignore_index=True)
     return rows[[*ABOUT, *(name for name in rows if name not in ABOUT)]]
 

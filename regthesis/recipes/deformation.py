@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +16,6 @@ from regthesis.case import Case
 from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.overlap import dice
-from regthesis.methods.learned import fingerprint
 from regthesis.models.deformation import STEPS
 from regthesis.train import RandomAffine, fit
 from regthesis.train.parallel import check_device
@@ -55,8 +54,8 @@ def train(
 
     Folds count from 1 to `count`; 0 leaves none out.
 
-    `skip` names patients that are kept out of everything. The card lists who was trained and validated on, by name and
-    by `fingerprint`, from which `methods.cvae` knows a network that never saw a patient. Masks of the validation
+    `skip` names patients that are kept out of everything. The card lists who was trained and validated on, and the
+    identity of everybody, by which `regthesis.weights` knows whom the network has not seen. Masks of the validation
     patients draw the curve of DICE; the last weights are kept, or with `patience` those of the highest DICE.
 
     Raises:
@@ -92,22 +91,16 @@ def train(
         device=device,
         mixed=mixed,
         about={
-            "dataset": acdc.origin(root),
+            "dataset": acdc.layout(root),
             "frame": frame,
             "fold": [fold, count],
             "trained": trained,
             "validated": validated,
             "held_out": held_out,
-            "seen": seen(root, cases),
+            "identities": acdc.identities(root),
             **(about or {}),
         },
     )
-
-
-def seen(root: Path | str, patients: Iterable[str]) -> list[str]:
-    """The fingerprints of patients in every frame that a study may show them in."""
-    frames = acdc.FRAMES.values()
-    return sorted(fingerprint(acdc.read(root, patient, frame)) for patient in patients for frame in frames)
 
 
 def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:

@@ -16,8 +16,9 @@ from regthesis.evaluate.growing import begun, grown
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 from regthesis.methods import get
 from regthesis.methods.learned import on_network_grid
-from regthesis.recipes.networks import networks
+from regthesis.models.deformation import DeformationCVAE
 from regthesis.transport import by_code, pole_ladder
+from regthesis.weights import Card, networks
 
 SICK, HEALTHY = ("HCM", "DCM"), "NOR"
 COLUMNS = ("fold", "patient", "group", "healthy", "way", "predicted", "transported")
@@ -41,8 +42,10 @@ def transports(root: Path | str, weights: Path, out: Path, frame: str = "quick")
     """
     rows = begun(out, COLUMNS)
     demons = get("demons")
-    for network, card in networks(weights):
-        hearts = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in card["held_out"]]
+    everyone = acdc.identities(root)
+    for network, card in networks(weights, DeformationCVAE):
+        new = [name for name, marks in everyone.items() if Card(card).names_of(marks) & set(card["held_out"])]
+        hearts = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in new]
         sick = [heart for heart in hearts if heart.group in SICK and heart.id not in set(rows["patient"])]
         healthy = [heart for heart in hearts if heart.group == HEALTHY]
         for patient in tqdm(sick, f"fold {card['fold'][0]}", disable=None):

@@ -8,10 +8,10 @@ import torch
 
 from regthesis import kernels
 from regthesis.case import Case
-from regthesis.errors import UserError
+from regthesis.errors import DomainWarning, UserError
 from regthesis.geometry import Grid
+from regthesis.identity import phantom_identity
 from regthesis.methods.cvae import CVAE
-from regthesis.methods.learned import fingerprint
 from regthesis.methods.refined import Refined
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.train import save_weights
@@ -22,7 +22,14 @@ GRID = Grid((16, 24), (2.0, 1.5))
 def make_case(seed=0) -> Case:
     noise = torch.randn(1, 1, *GRID.shape, generator=torch.Generator().manual_seed(seed))
     moving = kernels.zscore(kernels.smooth(noise, 2.0))
-    return Case(f"case{seed}", torch.cat([moving, moving.roll((1, 1), (2, 3))]), GRID)
+    images = torch.cat([moving, moving.roll((1, 1), (2, 3))])
+    return Case(f"case{seed}", images, GRID, dataset="blobs", identity=frozenset({f"mask {seed}", f"image {seed}"}))
+
+
+def card_of(seen, others=()) -> dict:
+    """The card of a network that has seen some cases, of a folder with others."""
+    everybody = {case.id: sorted(case.identity) for case in (*seen, *others)}
+    return {"dataset": "blobs", "trained": [case.id for case in seen], "identities": everybody}
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ def weights(tmp_path):
             torch.manual_seed(number)
             folder = tmp_path / f"fold{number}"
             folder.mkdir()
-            card = {"seen": [fingerprint(case) for case in cases]}
+            card = card_of(cases, [make_case(seed) for seed in range(3)])
             save_weights(folder / "weights.safetensors", DeformationCVAE(GRID.shape, GRID.spacing, latent=4), card)
         return tmp_path
 
@@ -56,20 +63,60 @@ def test_a_network_that_was_trained_again_is_read_again(weights):
     folder = weights([])
     file = folder / "fold1" / "weights.safetensors"
     before = CVAE(folder).register(case)
-    save_weights(file, DeformationCVAE(GRID.shape, GRID.spacing, latent=4), {"seen": []})
+    save_weights(file, DeformationCVAE(GRID.shape, GRID.spacing, latent=4), card_of([], [case]))
     os.utime(file, ns=(1, 1))  # whatever the clock's step
     assert not torch.equal(CVAE(folder).register(case).u, before.u)
-    save_weights(file, DeformationCVAE(GRID.shape, GRID.spacing, latent=4), {"seen": [fingerprint(case)]})
-    with pytest.raises(UserError, match="have seen these images"):
+    save_weights(file, DeformationCVAE(GRID.shape, GRID.spacing, latent=4), card_of([case]))
+    with pytest.raises(UserError, match="have seen this patient"):
         CVAE(folder).register(case)
 
 
-def test_a_name_says_nothing_the_images_do(weights):
+def test_a_name_says_nothing_the_identity_does(weights):
     case = make_case(1)
     method = CVAE(weights([case]))
-    with pytest.raises(UserError, match="renamed: all networks in .* have seen these images; leave their fold out"):
-        method.register(replace(case, id="renamed"))
+    message = "renamed: all networks in .* have seen this patient; leave the patient's fold out"
+    for change in ({}, {"images": case.images + 1e-6}, {"images": case.images.flip(0)}, {"dataset": ""}):
+        with pytest.raises(UserError, match=message):
+            method.register(replace(case, id="renamed", **change))
     method.register(replace(make_case(2), id=case.id))
+
+
+def test_one_shared_hash_is_enough(weights):
+    """An image that was rescaled keeps the outlines of its masks."""
+    case = make_case(1)
+    with pytest.raises(UserError, match="have seen this patient"):
+        CVAE(weights([case])).register(replace(case, identity=frozenset({"mask 1", "image rescaled"})))
+
+
+def test_a_stranger_in_the_networks_own_layout_is_refused(weights):
+    stranger = make_case(7)
+    with pytest.raises(UserError, match="case7: is no patient of blobs that the networks in .* know"):
+        CVAE(weights([])).register(stranger)
+
+
+def test_images_of_another_kind_are_served_with_a_warning(weights):
+    own = replace(make_case(7), dataset="")
+    with pytest.warns(DomainWarning, match="s3 was trained on blobs alone"):
+        CVAE(weights([])).register(own)
+
+
+def test_a_phantom_that_no_card_lists_was_not_drawn(weights, recwarn):
+    CVAE(weights([])).register(replace(make_case(7), identity=phantom_identity(1, "patient001")))
+    assert not recwarn.list
+
+
+def test_a_card_that_does_not_say_whom_the_network_has_seen_is_refused(weights):
+    folder = weights([])
+    file = folder / "fold1" / "weights.safetensors"
+    save_weights(file, DeformationCVAE(GRID.shape, GRID.spacing, latent=4), {"trained": ["case1"]})
+    with pytest.raises(UserError, match="does not say whom the network has seen; train it again"):
+        CVAE(folder).register(make_case(1))
+
+
+def test_images_without_a_case_are_refused(weights):
+    case = make_case(1)
+    with pytest.raises(UserError, match="images alone do not say whose they are"):
+        CVAE(weights([])).pair(case.moving, case.fixed, case.grid)
 
 
 def test_without_weights_the_error_says_how_to_make_them(tmp_path):
@@ -83,7 +130,7 @@ def test_any_grid_is_brought_to_the_network_s(weights):
     case, folder = make_case(), weights([])
     fine = Grid((64, 96), (0.5, 0.375))
     images = kernels.regrid(case.images, case.spacing, fine.shape, fine.spacing)
-    found = CVAE(folder).register(Case("fine", images, fine)).velocity
+    found = CVAE(folder).register(replace(case, images=images, grid=fine)).velocity
     known = CVAE(folder).register(case).velocity
     back = kernels.regrid(found, fine.spacing, GRID.shape, GRID.spacing, field=True)
     inner = (..., slice(2, -2), slice(2, -2))
@@ -98,7 +145,8 @@ def test_brightness_and_contrast_do_not_count(weights):
 
 
 def test_another_number_of_dimensions_is_refused(weights):
-    volume = Case("volume", torch.randn(2, 1, 8, 16, 24), Grid((8, 16, 24), (3.0, 2.0, 1.5)))
+    grid = Grid((8, 16, 24), (3.0, 2.0, 1.5))
+    volume = replace(make_case(), id="volume", images=torch.randn(2, 1, *grid.shape), grid=grid)
     with pytest.raises(UserError, match=r"volume: 3-D images, but .* is for 2-D ones"):
         CVAE(weights([])).register(volume)
 

@@ -106,7 +106,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
 @needs_unet
 def test_a_study_without_the_package_says_so_and_goes_on(network, tmp_path, monkeypatch):
     """Weights that ship with the book are there; what builds their network is not."""
-    save_weights(tmp_path / "weights.safetensors", network, {})
+    save_weights(tmp_path / "weights.safetensors", network, {"identities": {}})
     monkeypatch.setitem(sys.modules, "neurite.nn.models", None)
     case = Case("a", torch.rand(2, 1, 16, 32, 32), Grid((16, 32, 32), (3.15, 3.0, 3.0)))
     with pytest.raises(MissingPeer, match="pip install"):

@@ -9,7 +9,7 @@ from regthesis.datasets import acdc, phantom
 from regthesis.errors import UserError
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.recipes.codes import codes, told
-from regthesis.recipes.deformation import folds, seen
+from regthesis.recipes.deformation import folds
 from regthesis.recipes.transport import ejection, transports
 from regthesis.train import save_weights
 
@@ -29,7 +29,7 @@ def weights(hearts, tmp_path_factory):
     for number, fold in enumerate(folds(hearts, 2), 1):
         torch.manual_seed(number)
         rest = [patient for patient in acdc.patients(hearts) if patient not in fold]
-        card = {"fold": [number, 2], "held_out": fold, "seen": seen(hearts, fold[:1])}
+        card = {"fold": [number, 2], "held_out": fold, "identities": acdc.identities(hearts)}
         card |= {"trained": rest[1:], "validated": rest[:1]}
         network = DeformationCVAE(acdc.QUICK.shape, acdc.QUICK.spacing, latent=6)
         save_weights(folder / f"fold{number}" / "weights.safetensors", network, card)

@@ -5,9 +5,9 @@ import pytest
 from regthesis.datasets import acdc, phantom
 from regthesis.errors import UserError
 from regthesis.methods.cvae import CVAE
-from regthesis.methods.learned import fingerprint
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.recipes.deformation import folds, train
+from regthesis.weights import Card
 
 
 def build(frame: acdc.Frame) -> DeformationCVAE:
@@ -37,11 +37,12 @@ def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
     assert card["held_out"] == dealt[1] and len(card["validated"]) == 5 and len(card["trained"]) == 4
     assert not {*card["trained"], *card["validated"]} & {*dealt[1], dealt[0][0]}
     unseen, seen = (acdc.read(hearts, patient, acdc.QUICK) for patient in (dealt[1][0], card["trained"][0]))
-    assert fingerprint(seen) in card["seen"] and fingerprint(unseen) not in card["seen"]
+    assert Card(card).has_seen(seen.identity) and not Card(card).has_seen(unseen.identity)
+    assert card["identities"].keys() == set(acdc.patients(hearts))
     assert CVAE(tmp_path).register(unseen).u.shape == (1, 3, *acdc.QUICK.shape)
-    with pytest.raises(UserError, match="have seen these images"):
+    with pytest.raises(UserError, match="have seen this patient"):
         CVAE(tmp_path).register(seen)
-    with pytest.raises(UserError, match="have seen these images"):  # nor in another frame
+    with pytest.raises(UserError, match="have seen this patient"):  # nor in another frame
         CVAE(tmp_path).register(acdc.read(hearts, card["trained"][0], acdc.FULL))
 
 
