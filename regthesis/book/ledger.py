@@ -1,9 +1,17 @@
 """The ledger: what a chapter computed beside what the thesis printed, and the verdict on the two.
 
-A chapter hands in its values with `check`, or what it found about a figure, an equation or a statement
-with `state`; `scorecard` lists every entry of the thesis with its verdicts.
-The verdicts are *reproduced* (same data, within tolerance), *holds* (other data, same conclusion),
-*fails*, *not comparable* (a mere number on other data) and *not attempted*.
+No verdict is typed. A chapter hands in values (`check`), two computations that should agree (`agrees`), a condition
+that it has computed (`claim`), or a picture that it has drawn (`redrawn`), and the ledger says what follows:
+
+reproduced       same data within tolerance, or what needs no data
+holds            other data, same conclusion
+fails            the other conclusion
+undecided        the data cannot tell
+not comparable   a mere number on other data, or a value that we have treated as the thesis did not
+not attempted    no page has looked
+
+Beside these, and not counted among them: *redrawn* for a figure, whose verdict is that of the claims that it carries;
+*kept* and *changed* for a setting; *as extracted* where what fails may be the fault of the source's text.
 """
 
 from __future__ import annotations
@@ -11,26 +19,28 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from regthesis.book.printed import ROOT, Entry, entry, load
+from regthesis.book import judge
+from regthesis.book.printed import Entry, entry, load
 from regthesis.errors import UserError
 from regthesis.files import whole
 
-__all__ = ["VERDICTS", "Entry", "Verdict", "check", "entry", "load", "scorecard", "state", "verdicts"]
+__all__ = ["BESIDE", "VERDICTS", "Entry", "Verdict", "agrees", "check", "claim", "entry", "load", "read", "redrawn"]
 
-VERDICTS = ("reproduced", "holds", "fails", "not comparable", "not attempted")
+VERDICTS = ("reproduced", "holds", "fails", "undecided", "not comparable", "not attempted")
+BESIDE = ("redrawn", "kept", "changed", "as extracted")
 SUBSET = 0.8  # a subset of at least this share of the printed cases counts as the same data
-STATISTICS = {"mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one entry: `verdict` is one of `VERDICTS`, and `why` says it in words."""
+    """What became of one entry: `verdict` is one of `VERDICTS` or `BESIDE`, and `why` says it in words."""
 
     id: str
     printed: str
@@ -39,48 +49,117 @@ class Verdict:
     why: str
 
     def __str__(self) -> str:
-        sides = f"printed {self.printed}, computed {self.computed}: " if self.computed else ""
+        sides = f"printed {self.printed}, computed {self.computed}: " if self.computed and self.printed else ""
         return f"{self.id}: {sides}{self.verdict}; {self.why}"
 
 
-def check(id: str, values, *, dataset: str, frame=None, cases=None, paired_with=None, page="", results=None) -> Verdict:
-    """Set computed values beside entry `id` and note the verdict in the results of the page.
+def check(
+    id: str,
+    values,
+    *,
+    dataset: str,
+    frame=None,
+    cases: int | None = None,
+    paired_with=None,
+    control=None,
+    unlike: str = "",
+    page: str = "",
+    results: Path | str | None = None,
+) -> Verdict:
+    """Set computed values beside a printed number or a claim of order, and note the verdict for the page.
 
-    `values`: one per case, or one number of which `cases` says how many cases it stands for, in the
-    entry's unit; `paired_with`: the other method's on the same cases, for a claim of order.
-    `dataset`: where they come from. `frame`: the grid they were computed on (anything with `shape`, and
-    `spacing` in mm, such as `case.grid`); left out, it is taken to be the printed one, and `why` says so.
-    `page`: the page that computed them, its chapter if left out. `results`: the folder of the results of
-    this run, the environment variable REGTHESIS_RESULTS if left out; without either nothing is written.
-    Raises `UserError` for an unknown id, for values that are missing or not finite, and for a pairing
-    that is missing, not wanted, or of another length.
+    `values`: one per case, or one number of which `cases` says how many cases it stands for, in the entry's unit. A
+    pandas Series is indexed by patient; several values of one patient are averaged, since patients are what is counted.
+    `paired_with`: the other method's on the same cases, for a claim of order. `control`: the undeformed scores of the
+    same cases, which say what is to be expected of them (see `judge.number`).
+    `dataset`: where the cases come from, as `datasets` know it by identities. `frame`: the grid they were computed on
+    (anything with `shape`, and `spacing` in mm, such as `case.grid`); left out, it is taken to be the printed one, and
+    `why` says so. `unlike`: what was done here and not in the thesis, which makes a number or an order not comparable.
+    `page`: the page that computed them, its chapter if left out. `results`: the folder of the results of this run, the
+    environment variable REGTHESIS_RESULTS if left out; without either nothing is written.
+
+    Raises `UserError` for an unknown id, for values that are missing or not finite, and for a pairing that is missing,
+    not wanted, or of another length.
     """
-    known, values = entry(id), _finite(id, values)
+    known = entry(id)
     if known.kind not in ("number", "order"):
-        raise UserError(f"ledger: {id} is a {known.kind} and has no values; use ledger.state")
+        raise UserError(f"ledger: {id} is a {known.kind} and has no values; use ledger.claim, agrees or redrawn")
     if (known.kind == "order") != (paired_with is not None):
         raise UserError(f"ledger: {id} is a {known.kind}; paired_with is for claims of order, and they need it")
+    values, second, control = (_finite(id, given) for given in (values, paired_with, control))
     cases = cases or (len(values) if len(values) > 1 else None)
-    other = _other_data(known, dataset, frame, cases)
+    other = unlike or _other_data(known, dataset, frame, cases)
     if known.kind == "order":
-        computed, verdict, why = _judge_order(known, values, _finite(id, paired_with), other)
+        found = judge.order(known, values, second, other)
+    elif known.setting:
+        found = judge.setting(known, values)
     else:
-        computed, verdict, why = _judge_number(known, values, other, cases)
-    why = why if other else f"{why}; {_same_data(known, frame, cases)}"
-    return _note(Verdict(id, known.printed, computed, verdict, why), page or str(known.chapter), results)
+        found = judge.number(known, values, other, cases, control)
+    if unlike:
+        found = found._replace(verdict="not comparable")
+    elif not other and not known.setting:
+        found = found._replace(why=f"{found.why}; {_same_data(known, frame, cases)}")
+    return _note(known, found, page, results)
 
 
-def state(id: str, verdict: str, why: str, *, page="", results=None) -> Verdict:
-    """Note a verdict that a page argues in words or in a picture, on a figure, an equation or a statement."""
+def claim(
+    id: str, shown: bool | None, why: str, *, dataset: str = "", unlike: str = "", page: str = "", results=None
+) -> Verdict:
+    """Note what a condition that the page has computed says of a statement, or of an equation.
+
+    `shown`: whether the statement is true here, None where the data cannot tell. `dataset`: where that was computed,
+    `any` for what needs no data, such as a proof. `unlike` as in `check`.
+
+    Raises `UserError` for an entry that has values, or without a reason.
+    """
     known = entry(id)
     if known.kind in ("number", "order"):
         raise UserError(f"ledger: {id} is a {known.kind}; hand its values to ledger.check")
-    if verdict not in VERDICTS or not why:
-        raise UserError(f"ledger: {id} needs a reason and one of {', '.join(VERDICTS)}, not {verdict!r}")
-    return _note(Verdict(id, "", "", verdict, why), page or str(known.chapter), results)
+    if not why or shown not in (True, False, None):
+        raise UserError(f"ledger: {id} needs a condition that is true, false or None, and a reason")
+    agreed = "reproduced" if dataset and dataset in ("any", known.dataset) else "holds"
+    verdict = "undecided" if shown is None else agreed if shown else "fails"
+    found = judge.Judgement("", "not comparable" if unlike else verdict, f"{why}; {unlike}" if unlike else why)
+    return _note(known, found, page, results)
 
 
-def _finite(id: str, values) -> np.ndarray:
+def agrees(id: str, ours, theirs, why: str, *, tolerance: float = 1e-5, page: str = "", results=None) -> Verdict:
+    """Note whether two computations of a printed equation agree: the largest difference over the largest value.
+
+    `ours` and `theirs` are arrays or tensors of one shape, from code that does not share the step in question.
+
+    Raises `UserError` for values that are missing or not finite, or of different shapes.
+    """
+    known = entry(id)
+    ours, theirs = (_finite(id, np.asarray(given, dtype=float)) for given in (ours, theirs))
+    if ours.shape != theirs.shape:
+        raise UserError(f"ledger: {id} compares {len(ours)} values with {len(theirs)}; give the same places")
+    gap = float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), np.finfo(float).tiny))
+    told = f"{why}: relative difference {gap:.1e}, {tolerance:.0e} allowed"
+    return _note(known, judge.Judgement("", "reproduced" if gap <= tolerance else "fails", told), page, results)
+
+
+def redrawn(id: str, figure, carries: Sequence[str] = (), why: str = "", *, page: str = "", results=None) -> Verdict:
+    """Note that a figure of the thesis was drawn again; the claims that it carries have the verdicts.
+
+    Raises `UserError` for an entry that is no figure, for an empty picture, and for a claim that is not there.
+    """
+    known = entry(id)
+    if known.kind != "figure":
+        raise UserError(f"ledger: {id} is a {known.kind}, not a figure")
+    if not any(ax.has_data() or ax.patches or ax.texts for ax in figure.axes):
+        raise UserError(f"ledger: {id}: the picture is empty")
+    carried = [entry(one).id for one in carries]
+    told = [*([why] if why else []), f"see {', '.join(carried)}" if carried else "it carries no claim"]
+    return _note(known, judge.Judgement("", "redrawn", "; ".join(told)), page, results)
+
+
+def _finite(id: str, values) -> np.ndarray | None:
+    """One value a patient as an array; None stays."""
+    if values is None:
+        return None
+    if isinstance(values, pd.Series) and not values.index.is_unique:
+        values = values.groupby(level=0, sort=False).mean()
     values = np.asarray(values, dtype=float).ravel()
     if not values.size or not np.isfinite(values).all():
         raise UserError(f"ledger: {id} got no values, or some NaN or infinite; leave out such cases and say how many")
@@ -89,6 +168,7 @@ def _finite(id: str, values) -> np.ndarray:
 
 def _other_data(known: Entry, dataset: str, frame, cases: int | None) -> str:
     """Why these are not the data of the thesis; empty where they are."""
+    whole_set = known.patients or known.cases
     if known.dataset == "any":
         return ""
     if known.device:
@@ -97,8 +177,8 @@ def _other_data(known: Entry, dataset: str, frame, cases: int | None) -> str:
         return f"on {dataset}, not on {known.dataset}"
     if frame is not None and known.shape and not _same_frame(known, frame):
         return f"not in the printed frame of {' x '.join(known.shape)} voxels of {' x '.join(known.spacing)} mm"
-    if cases and known.cases and cases < SUBSET * known.cases:
-        return f"{cases} of {known.cases} cases are too few"
+    if cases and whole_set and cases < SUBSET * whole_set:
+        return f"{cases} of {whole_set} cases are too few"
     return ""
 
 
@@ -113,112 +193,33 @@ def _same_data(known: Entry, frame, cases: int | None) -> str:
     """What is known of the data that count as the same."""
     if known.dataset == "any":
         return "needs no data"
-    told = f"{cases} of {known.cases} cases" if cases and known.cases else "cases not stated"
+    whole_set = known.patients or known.cases
+    told = f"{cases} of {whole_set} cases" if cases and whole_set else "cases not stated"
     return told + (", frame taken as printed" if known.shape and frame is None else "")
 
 
-def _judge_number(known: Entry, values: np.ndarray, other: str, cases: int | None) -> tuple[str, str, str]:
-    value = float(STATISTICS[known.statistic](values))
-    computed = f"{value:.4g}"
-    if known.sign in ("<", ">"):
-        kept = value < known.value if known.sign == "<" else value > known.value
-        verdict = "fails" if not kept else "holds" if other else "reproduced"
-        return (
-            computed,
-            verdict,
-            f"the bound is {'kept' if kept else 'broken'}" + (f", {other}" if other else ""),
-        )
-    if other:
-        return computed, "not comparable", other
-    if known.value is None:
-        inside, why = known.interval[0] <= value <= known.interval[1], "the printed range"
-    else:
-        allowed = known.allowance(cases)
-        inside, why = abs(value - known.value) <= allowed, f"{allowed:.2g} of the printed value"
-    return computed, *(("reproduced", f"within {why}") if inside else ("fails", f"not within {why}"))
-
-
-def _judge_order(known: Entry, first: np.ndarray, second: np.ndarray, other: str) -> tuple[str, str, str]:
-    """Two-sided Wilcoxon signed-rank test (Wilcoxon 1945); effect: matched-pairs rank-biserial correlation.
-
-    The effect runs from -1 to 1 and is positive where the first method is the better one.
-    """
-    if len(first) != len(second):
-        raise UserError(f"ledger: {known.id} pairs {len(first)} values with {len(second)}; give the same cases")
-    computed, n = f"{first.mean():.4g} against {second.mean():.4g}", len(first)
-    if 2.0 ** (1 - n) >= known.alpha:
-        return computed, "not comparable", f"{n} pairs can never reach p < {known.alpha:g}"
-    from regthesis.evaluate.statistics import wilcoxon  # here, because it brings torch along
-
-    higher, lower = (first, second) if known.better == "higher" else (second, first)
-    p, effect, _ = wilcoxon(higher.tolist(), lower.tolist())
-    sides = {"better": effect > 0, "worse": effect < 0, "differs": True, "similar": True}
-    shown = sides[known.relation] and (p >= known.alpha if known.relation == "similar" else p < known.alpha)
-    why = f"n = {n}, p = {p:.2g} at level {known.alpha:g}, effect {effect:+.2f}" + (f", {other}" if other else "")
-    return computed, "fails" if not shown else "holds" if other else "reproduced", why
-
-
-def _note(verdict: Verdict, page: str, results: Path | str | None) -> Verdict:
+def _note(known: Entry, found: judge.Judgement, page: str, results: Path | str | None) -> Verdict:
     """Merge the verdict by id into `results/<page>.json`; the file is complete at every moment."""
+    if found.verdict == "fails" and known.as_extracted:
+        found = found._replace(verdict="as extracted", why=f"{found.why}; {known.as_extracted}")
+    verdict = Verdict(known.id, known.printed, *found)
     folder = results or os.environ.get("REGTHESIS_RESULTS")
     if not folder:
         return verdict
-    file = Path(folder) / f"{page}.json"
-    kept = (_read(file) if file.exists() else {}) | {verdict.id: verdict}
+    file = Path(folder) / f"{page or known.chapter}.json"
+    kept = (read(file) if file.exists() else {}) | {verdict.id: verdict}
     text = json.dumps({"verdicts": [asdict(kept[id]) for id in sorted(kept)]}, indent=1, ensure_ascii=False)
     with whole(file) as sibling:
         sibling.write_text(text + "\n", "utf-8")
     return verdict
 
 
-def _read(file: Path) -> dict[str, Verdict]:
+def read(file: Path) -> dict[str, Verdict]:
+    """The verdicts in a file, by id.
+
+    Raises `UserError` where there are none.
+    """
     try:
         return {noted["id"]: Verdict(**noted) for noted in json.loads(file.read_text("utf-8"))["verdicts"]}
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"ledger: {file} holds no verdicts; delete it and run its page again") from None
-
-
-def verdicts(results=None, recorded: Path = ROOT / "data" / "recorded") -> pd.DataFrame:
-    """Every verdict noted, of this run (`results` as in `check`) and of the recorded runs.
-
-    Columns id, printed, computed, verdict, why, source (`this run` or `recorded <run>`), page.
-    """
-    folder = results or os.environ.get("REGTHESIS_RESULTS")
-    files = [("this run", file.stem, file) for file in sorted(Path(folder).glob("[!.]*.json"))] if folder else []
-    files += [(f"recorded {file.parent.name}", "", file) for file in sorted(recorded.glob("*/results.json"))]
-    rows = [
-        asdict(verdict) | {"source": source, "page": page or str(known.chapter)}
-        for source, page, file in files
-        for id, verdict in _read(file).items()
-        for known in (entry(id),)
-    ]
-    columns = ["id", "printed", "computed", "verdict", "why", "source", "page"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def scorecard(results=None, recorded: Path = ROOT / "data" / "recorded", chapters: Path = ROOT / "chapters"):
-    """Every table, figure, equation and claim of the thesis with its verdicts, one row a verdict.
-
-    An entry that no page has checked has one row, *not attempted* and why.
-    Columns item, id, kind, chapter, section, what, printed, computed, verdict, why, source, link
-    (relative to the book's root, empty while the page is not written), note.
-    """
-    columns = ["item", "id", "kind", "chapter", "section", "what", "printed", "note"]
-    every = pd.DataFrame([[getattr(known, c) for c in columns] for known in load().values()], columns=columns)
-    noted = verdicts(results, recorded).drop(columns="printed")
-    card = every.merge(noted, on="id", how="left").fillna("")
-    card["page"] = card["page"].where(card["page"] != "", card["chapter"].astype(str))
-    card["link"] = [_link(page, chapters) for page in card["page"]]
-    unchecked = card["verdict"] == ""
-    card.loc[unchecked, "why"] = [
-        load()[id].skip or (f"chapter {n} does not check it yet" if link else f"chapter {n} is not written yet")
-        for id, n, link in card.loc[unchecked, ["id", "chapter", "link"]].itertuples(index=False)
-    ]
-    card.loc[unchecked, "verdict"] = "not attempted"
-    return card[[*columns[:7], "computed", "verdict", "why", "source", "link", "note"]]
-
-
-def _link(page: str, chapters: Path) -> str:
-    if not page.isdigit():
-        return f"book/{page}.html"
-    return next((f"chapters/{file.stem}.html" for file in chapters.glob(f"{int(page):02d}_*.md")), "")
