@@ -121,10 +121,13 @@ KEYS = TEXTS | set(NUMBERS) | SHAPES | WORDS
 
 
 def _known(item: str, raw: Mapping) -> Mapping:
-    """`raw` itself. Raises `UserError` where it has a key that nothing reads."""
-    for key in (key for each in (raw, *raw.get("columns", {}).values()) for key in each):
-        if key not in KEYS:
-            raise UserError(f"data/thesis: {item} has {key!r}, which nothing reads; is it misspelt?")
+    """`raw` itself. Raises `UserError` for what nothing reads: a wrong key, or a note on a cell that is not there."""
+    cells = {f"{row}/{column}" for row, columns in raw.get("rows", {}).items() for column in columns}
+    unread = [key for each in (raw, *raw.get("columns", {}).values()) for key in each if key not in KEYS]
+    unread += [cell for key in ("notes", "extracted") for cell in raw.get(key, {}) if cell not in cells]
+    unread += ["setting: " + raw["setting"]] if raw.get("setting", "true") != "true" else []
+    if unread:
+        raise UserError(f"data/thesis: {item} has {unread[0]!r}, which nothing reads; is it misspelt?")
     return raw
 
 
@@ -190,8 +193,8 @@ def load(folder: Path = ROOT / "data" / "thesis") -> Mapping[str, Entry]:
             entries += _claim(item, int(read[name]["chapter"]), _known(item, raw), tables)
     for kind in ("figure", "equation"):
         for item, raw in read[f"{kind}s"][f"{kind}s"].items():
-            chapter = int(item[1])
-            whole = {key: _known(item, raw)[key] for key in WHOLE if key in raw}
+            chapter, raw = int(item[1]), _known(item, raw)
+            whole = {key: raw[key] for key in WHOLE if key in raw}
             entries += [Entry(item, kind, chapter, **whole), *_cells(item, chapter, raw)]
     return {known.id: known for known in entries}
 
