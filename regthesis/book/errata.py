@@ -1,6 +1,7 @@
 """Errata of the thesis: each printed form beside the corrected one, small enough to read.
 
 The errata page and the tests run both: the printed form fails a check that the corrected one passes.
+Where two printed places contradict each other, see `regthesis.book.contradictions`.
 The text of the thesis came through an extraction that loses bars, superscripts and signs, so some
 faults may be its own.
 """
@@ -12,17 +13,19 @@ from collections.abc import Callable
 
 import torch
 
+from regthesis import kernels
 from regthesis.book import ledger
 from regthesis.kernels.shapes import Float, Tensor
 
 __all__ = [
     "acceptance", "affine_corrected", "affine_printed", "bounded_corrected", "bounded_printed",
-    "cauchy_corrected", "cauchy_printed", "centred", "code_pays", "covariance_corrected",
-    "covariance_printed", "dissimilarity_corrected", "dissimilarity_printed", "frames_corrected",
-    "frames_printed", "kl_corrected", "kl_motion_corrected", "kl_motion_printed", "kl_printed",
-    "likelihood_corrected", "likelihood_printed", "local_cc", "log_likelihood_corrected",
-    "log_likelihood_printed", "roughness", "settle", "smoothed_corrected", "smoothed_printed",
-    "step_corrected", "step_printed",
+    "cauchy_corrected", "cauchy_printed", "centred", "code_pays", "columns_corrected", "columns_printed",
+    "covariance_corrected", "covariance_printed", "dissimilarity_corrected", "dissimilarity_printed",
+    "fraction", "frames_corrected", "frames_printed", "kl_corrected", "kl_motion_corrected",
+    "kl_motion_printed", "kl_printed", "likelihood_corrected", "likelihood_printed", "local_cc",
+    "log_likelihood_corrected", "log_likelihood_printed", "roughness", "settle", "smoothed_corrected",
+    "smoothed_printed", "step_corrected", "step_printed", "transport_corrected", "transport_printed",
+    "window_corrected", "window_printed",
 ]  # fmt: skip
 
 
@@ -102,6 +105,15 @@ def acceptance(deviation: Float[Tensor, "*n"], sigma: float, k: float = 1.5) -> 
 # Chapter 4
 
 
+def window_printed(k: int) -> tuple[int, ...]:
+    """Below Eq. 4.7: the window of the local means, of images in space."""
+    return k, k
+
+
+def window_corrected(k: int) -> tuple[int, ...]:
+    return k, k, k
+
+
 def kl_printed(mu: Float[Tensor, " k"], variance: Float[Tensor, " k"]) -> Float[Tensor, ""]:
     """Section 4.2.1, before Eq. 4.9: divergence of N(mu, diag(variance)) from N(0, I)."""
     return 0.5 * (variance.sum() + mu.norm() - len(mu) - variance.log().sum())
@@ -139,6 +151,25 @@ def smoothed_printed(v: Float[Tensor, " n"], sigma: float) -> Float[Tensor, " n"
 def smoothed_corrected(v: Float[Tensor, " n"], sigma: float) -> Float[Tensor, " n"]:
     """The same, the log prior being minus the energy."""
     return torch.fft.ifft(torch.fft.fft(v) / (1 + roughness(len(v), sigma))).real
+
+
+def transport_printed(
+    ed: Float[Tensor, "b c *space"], es: Float[Tensor, "b c *space"], u: Float[Tensor, "b d *space"]
+) -> Float[Tensor, "b c *space"]:
+    """Section 4.3: a patient's deformation `u` from ED to ES deforms the healthy subject's ES frame."""
+    return kernels.warp(es, u)
+
+
+def transport_corrected(
+    ed: Float[Tensor, "b c *space"], es: Float[Tensor, "b c *space"], u: Float[Tensor, "b d *space"]
+) -> Float[Tensor, "b c *space"]:
+    """The ED frame, as step 2 of the same paragraph has it."""
+    return kernels.warp(ed, u)
+
+
+def fraction(full: Float[Tensor, "..."], emptied: Float[Tensor, "..."]) -> float:
+    """Ejection fraction between two masks, which a transport is to keep."""
+    return 1 - float(emptied.sum() / full.sum())
 
 
 # Chapter 5
@@ -211,3 +242,15 @@ def code_pays(weight: float, gain: float = 1.0, cost: float = 0.5) -> bool:
 def centred(low: float, high: float, value: float, middle: Callable[[float, float], float], slack: float) -> bool:
     """Whether an interval's middle is its value, within the `slack` of its printed digits."""
     return abs(middle(low, high) - value) <= slack
+
+
+def columns_printed(frames: int) -> tuple[int, int]:
+    """Section 6.5.2 for T + 1 frames: deformations, and T - 1 columns of the motion matrix."""
+    last = frames - 1
+    return last, last - 1
+
+
+def columns_corrected(frames: int) -> tuple[int, int]:
+    """The same with the matrix of T columns that Figure 6.4 has."""
+    last = frames - 1
+    return last, last

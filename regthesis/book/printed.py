@@ -2,7 +2,8 @@
 
 Ids read from the whole to the part: `T4.1/S3/DICE` is a cell of Table 4.1, `C4.30/DICE/Dem` one comparison
 of a claim of order, `F6.2/GM/C` a number that a figure prints, `E4.7` an equation.
-The YAML keeps every number as the characters that were printed, so that `.80` stays `.80`.
+The YAML keeps every number as the characters that were printed, so that `.80` stays `.80`, and beside them how
+they are read where they do not say it themselves: `∼420k` as `~420e3`, and `1012`, which lost a superscript, as `1e12`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["ROOT", "Entry", "load", "entry"]
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 PRINTED = re.compile(
-    rf"(?P<sign>[<>~]?)(?P<value>{NUMBER})(?:-(?P<high>{NUMBER}))?"
+    rf"(?P<sign>[<>≤≥~∼]?) ?(?P<value>{NUMBER})(?:-(?P<high>{NUMBER}))?"
     rf"(?: (?:±(?P<sd>{NUMBER})|\((?P<spread>{NUMBER})(?:-(?P<upper>{NUMBER}))?\)))?"
 )
 
@@ -38,26 +39,30 @@ class Entry:
     chapter: int
     section: str
     what: str
-    printed: str = ""
+    printed: str = ""  # the characters; of a setting that is no number, its words or its list
     value: float | None = None
-    sign: str = ""  # < or > where the value is a bound, ~ where it is about right
+    sign: str = ""  # <, ≤, > or ≥ where the value is a bound, ~ where it is about right
     spread: float | None = None  # standard deviation
     interval: tuple[float, float] | None = None  # confidence interval, or a printed range that has no value
     rounding: float = 0.0  # half a unit of the last printed digit
-    unit: str = ""
+    unit: str = ""  # with "?" for what is not printed of it: no value can be set beside one in such a unit
     better: str = ""  # higher or lower
     statistic: str = "mean"  # makes the printed value out of those of the cases
     tolerance: float = 0.01  # relative, on the same data
     table: str = ""  # whose rows a claim of order compares
     of: str = ""  # the row that it is about
     relation: str = ""  # better, worse, differs or similar, in a claim of order
+    direction: str = ""  # how its first printed value lies to the second: higher, lower or equal
     alpha: float = 0.05
+    setting: bool = False  # a choice of the experiment and not a result: others keep it or change it
     dataset: str = ""  # `any` needs no data
     cases: int | None = None
+    patients: int | None = None  # that the cases come from, where a patient has several
     shape: tuple[str, ...] = ()  # of the frame, array order
     spacing: tuple[str, ...] = ()  # of the frame in mm, array order, "?" where it is not printed
     device: str = ""
     skip: str = ""  # why nobody attempts it
+    as_extracted: str = ""  # why the extraction of the text, and not the thesis, may be at fault
     note: str = ""
 
     @property
@@ -65,18 +70,24 @@ class Entry:
         """The table, figure, equation or claim that this is part of: `T4.1` of `T4.1/S3/DICE`."""
         return self.id.split("/")[0]
 
-    def allowance(self, cases: int | None = None) -> float:
+    @property
+    def counted(self) -> int | None:
+        """How many independent ones there were: patients where a patient has several cases, else cases."""
+        return self.patients or self.cases
+
+    def allowance(self, counted: int | None = None) -> float:
         """How far off a value on the same data may be: the tolerance, or the rounding where that is wider.
 
-        Where `cases` of the printed ones were at hand, their mean may differ from that of all by chance: twice the
-        standard error of a sample drawn without replacement, sd sqrt(1/cases - 1/all), is added.
+        Where `counted` of the printed patients were at hand (of the cases, where each is a patient of its own), their
+        mean may differ from that of all by chance: twice the standard error of a sample drawn without replacement,
+        sd sqrt(1/counted - 1/all), is added.
         What needs no data, such as a count or a setting, is exact to its printed digits unless printed as about.
         """
         if self.dataset == "any" and self.sign != "~":
             return self.rounding
         own = max(self.tolerance * abs(self.value), self.rounding)
-        subset = cases and self.cases and self.spread and cases < self.cases and self.statistic == "mean"
-        return own + (2 * self.spread * (1 / cases - 1 / self.cases) ** 0.5 if subset else 0.0)
+        subset = counted and self.counted and self.spread and counted < self.counted and self.statistic == "mean"
+        return own + (2 * self.spread * (1 / counted - 1 / self.counted) ** 0.5 if subset else 0.0)
 
 
 def number(printed: str) -> dict:
@@ -85,7 +96,7 @@ def number(printed: str) -> dict:
     if not found:
         raise UserError(f"data/thesis: {printed!r} is not a printed number like 0.81 (0.09), 85 ±9, <5 or 13-35")
     part = found.groupdict()
-    read = {"printed": printed, "sign": part["sign"]}
+    read = {"printed": printed, "sign": part["sign"].replace("∼", "~")}
     if part["high"]:
         return read | {"interval": (float(part["value"]), float(part["high"]))}
     read |= {
@@ -98,27 +109,33 @@ def number(printed: str) -> dict:
     return read | ({"spread": float(sd)} if sd else {})
 
 
-TEXTS = (
-    "section",
-    "what",
-    "unit",
-    "better",
-    "statistic",
-    "table",
-    "of",
-    "relation",
-    "dataset",
-    "device",
-    "skip",
-    "note",
-)
-NUMBERS = {"tolerance": float, "alpha": float, "cases": int}
+TEXTS = {
+    *("section", "what", "printed", "unit", "better", "statistic", "table", "of", "relation", "dataset", "device"),
+    *("skip", "as_extracted", "note"),
+}
+NUMBERS = {"tolerance": float, "alpha": float, "cases": int, "patients": int}
+SHAPES = {"id", "chapter", "title", "spread", "frame", "columns", "rows", "notes", "extracted"}  # of a table or figure
+WORDS = {"value", "read", "than", "metrics", "setting"}  # of a claim
+WHOLE = ("section", "what", "skip", "as_extracted", "note")  # of a figure or an equation as one entry
+KEYS = TEXTS | set(NUMBERS) | SHAPES | WORDS
+
+
+def _known(item: str, raw: Mapping) -> Mapping:
+    """`raw` itself. Raises `UserError` for what nothing reads: a wrong key, or a note on a cell that is not there."""
+    cells = {f"{row}/{column}" for row, columns in raw.get("rows", {}).items() for column in columns}
+    unread = [key for each in (raw, *raw.get("columns", {}).values()) for key in each if key not in KEYS]
+    unread += [cell for key in ("notes", "extracted") for cell in raw.get(key, {}) if cell not in cells]
+    unread += ["setting: " + raw["setting"]] if raw.get("setting", "true") != "true" else []
+    if unread:
+        raise UserError(f"data/thesis: {item} has {unread[0]!r}, which nothing reads; is it misspelt?")
+    return raw
 
 
 def _fields(raw: Mapping) -> dict:
     texts = {key: raw[key] for key in TEXTS if key in raw}
     numbers = {key: kind(raw[key]) for key, kind in NUMBERS.items() if key in raw}
-    return texts | numbers | {key: tuple(value) for key, value in raw.get("frame", {}).items()}
+    setting = {"setting": True, "dataset": "any"} if raw.get("setting") == "true" else {}
+    return texts | numbers | setting | {key: tuple(value) for key, value in raw.get("frame", {}).items()}
 
 
 def _cells(item: str, chapter: int, raw: Mapping) -> list[Entry]:
@@ -126,26 +143,38 @@ def _cells(item: str, chapter: int, raw: Mapping) -> list[Entry]:
     cells = []
     for row, columns in raw.get("rows", {}).items():
         for column, printed in columns.items():
-            own = {"what": f"{row}, {column}", "note": raw.get("notes", {}).get(f"{row}/{column}", "")}
-            if printed != "–":
-                fields = _fields({**raw, **own, **raw["columns"][column]}) | number(printed)
-                cells.append(Entry(f"{item}/{row}/{column}", "number", chapter, **fields))
+            if printed == "–":
+                continue
+            cell, shared = f"{row}/{column}", raw["columns"][column]
+            notes = [note for note in (shared.get("note"), raw.get("notes", {}).get(cell)) if note]
+            own = {
+                "what": f"{row}, {shared.get('what', column)}",
+                "as_extracted": raw.get("extracted", {}).get(cell, ""),
+                "note": "; ".join(notes),
+            }
+            fields = _fields({**raw, **shared, **own}) | number(printed)
+            cells.append(Entry(f"{item}/{cell}", "number", chapter, **fields))
     return cells
 
 
 def _claim(item: str, chapter: int, raw: Mapping, tables: Mapping) -> list[Entry]:
     """A claim is one entry, or one for each pair of methods and each metric that it orders."""
     if "relation" not in raw:
-        read = number(raw["value"]) if "value" in raw else {}
+        read = number(raw.get("read", raw["value"])) | {"printed": raw["value"]} if "value" in raw else {}
         return [Entry(item, "number" if read else "statement", chapter, **_fields(raw) | read)]
     table, pairs = tables[raw["table"]], []
     for metric in raw["metrics"]:
         for other in raw["than"]:
-            printed = " against ".join(table["rows"][row][metric] for row in (raw["of"], other))
-            own = {"what": f"{raw['what']} ({metric}, {other})"}
-            fields = _fields({**table, **table["columns"][metric], **raw, **own}) | {"printed": printed}
+            printed = [table["rows"][row][metric] for row in (raw["of"], other)]
+            own = {"what": f"{raw['what']} ({metric}, {other})", "printed": " against ".join(printed)}
+            fields = _fields({**table, **table["columns"][metric], **raw, **own}) | {"direction": _direction(*printed)}
             pairs.append(Entry(f"{item}/{metric}/{other}", "order", chapter, **fields))
     return pairs
+
+
+def _direction(first: str, second: str) -> str:
+    values = [number(printed)["value"] for printed in (first, second)]
+    return "equal" if values[0] == values[1] else "higher" if values[0] > values[1] else "lower"
 
 
 @cache
@@ -154,19 +183,18 @@ def load(folder: Path = ROOT / "data" / "thesis") -> Mapping[str, Entry]:
 
     Raises `UserError` where `folder` holds no ledger.
     """
-    if not (folder / "claims.yaml").is_file():
+    if not (folder / "equations.yaml").is_file():
         raise UserError(f"ledger: no data/thesis in {folder.parent.parent}; run from a checkout of the project")
-    files = sorted(folder.glob("*.yaml"))
-    read = {file.stem: list(yaml.load_all(file.read_text("utf-8"), yaml.BaseLoader)) for file in files}
-    tables = {name: documents[0] for name, documents in read.items() if name.startswith("T")}
+    read = {file.stem: yaml.load(file.read_text("utf-8"), yaml.BaseLoader) for file in sorted(folder.glob("*.yaml"))}
+    tables = {name: _known(name, raw) for name, raw in read.items() if name.startswith("T")}
     entries = [cell for item, raw in tables.items() for cell in _cells(item, int(raw["chapter"]), raw)]
-    for document in read["claims"]:
-        for item, raw in document["claims"].items():
-            entries += _claim(item, int(document["chapter"]), raw, tables)
+    for name in (name for name in read if name.startswith("C")):
+        for item, raw in read[name]["claims"].items():
+            entries += _claim(item, int(read[name]["chapter"]), _known(item, raw), tables)
     for kind in ("figure", "equation"):
-        for item, raw in read[f"{kind}s"][0][f"{kind}s"].items():
-            chapter = int(item[1])
-            whole = {key: raw[key] for key in ("section", "what", "note", "skip") if key in raw}
+        for item, raw in read[f"{kind}s"][f"{kind}s"].items():
+            chapter, raw = int(item[1]), _known(item, raw)
+            whole = {key: raw[key] for key in WHOLE if key in raw}
             entries += [Entry(item, kind, chapter, **whole), *_cells(item, chapter, raw)]
     return {known.id: known for known in entries}
 

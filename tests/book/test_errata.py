@@ -1,6 +1,7 @@
 """Errata: what is printed fails a check that the corrected form passes."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from regthesis.book import errata, ledger
+from regthesis.book import contradictions, errata, ledger
+from regthesis.book.printed import ROOT
 
 quick = settings(deadline=None, max_examples=40, derandomize=True)
 
@@ -197,6 +199,81 @@ def test_a_dice_of_seventy_is_none():
     dice = [known.value for id, known in ledger.load().items() if id.startswith("T3.1/") and "DICE" in id]
     assert [value for value in dice if value > 1] == [printed]
     assert 0 < printed / 100 < 1
+
+
+def test_dice_and_distance_rise_together_in_the_medians_alone():
+    """Section 3.3 on elastix and demons, against Table 3.1: eight comparisons of two measures."""
+    means = contradictions.not_rising()
+    assert means == ["T3.1/2D/e16/DICE", "T3.1/3D/dem/HD", "T3.1/3D*/e16/DICE", "T3.1/3D*/e8/DICE"]
+    assert contradictions.not_rising("-median") == []
+
+
+def test_s3_leads_table_4_1_in_dice_and_distance_and_not_in_intensity_error():
+    assert not contradictions.leads("S3", ["RMSE", "DICE", "HD"])
+    assert contradictions.leads("S3", ["DICE", "HD"])
+    assert contradictions.leads("VM", ["RMSE"])
+    assert contradictions.leads("S1", ["GradDetJac"])
+    assert not contradictions.leads("Undef", ["RMSE"])
+
+
+def test_sudden_death_is_claimed_and_not_evaluated():
+    assert [contradictions.evaluated(id) for id in ("C1.5", "C7.9", "C7.10")] == [False] * 3
+    assert contradictions.evaluated("C6.52")
+
+
+@settings(quick, max_examples=10)
+@given(st.floats(1.05, 1.6), st.floats(0.5, 0.9), st.floats(20, 40))
+def test_only_the_end_diastolic_frame_keeps_the_ejection_fraction(contraction, healthy, radius):
+    """The patient's ventricle shrinks by `contraction`, the healthy one by `healthy`; discs, so that areas count."""
+    x = torch.stack(torch.meshgrid(*[torch.arange(96.0, dtype=torch.float64) - 48] * 2, indexing="ij"))
+    ed, es = ((2 * (r - x.norm(dim=0))).sigmoid()[None, None] for r in (radius, healthy * radius))
+    u, patient = (contraction - 1) * x[None], 1 - contraction**-2
+    assert errata.fraction(ed, errata.transport_corrected(ed, es, u)) == pytest.approx(patient, abs=0.01)
+    assert errata.fraction(ed, errata.transport_printed(ed, es, u)) > patient + 0.05
+
+
+@pytest.mark.parametrize("k", [3, 9])
+def test_a_mean_filter_for_volumes_has_three_sides(k):
+    volume = torch.rand(1, 1, k, k, k)
+    with pytest.raises(RuntimeError):
+        torch.nn.functional.avg_pool3d(volume, errata.window_printed(k))
+    mean = torch.nn.functional.avg_pool3d(volume, errata.window_corrected(k))
+    assert mean.item() == pytest.approx(volume.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("frames", [2, 14, 25])
+def test_the_appendix_of_chapter_6_lacks_a_column(frames):
+    deformations, columns = errata.columns_printed(frames)
+    assert deformations - columns == 1
+    assert errata.columns_corrected(frames) == (frames - 1, frames - 1)
+
+
+# The page
+
+PAGE = (ROOT / "book" / "errata.md").read_text("utf-8")
+CELLS = re.findall(r"```\{code-cell\} ipython3\n(.*?)```", PAGE, re.S)
+
+
+def test_the_page_says_as_extracted_of_the_entries_that_are():
+    """Section by section: what it notes of, or prints from, the ledger is as extracted where its prose says so."""
+    for section in PAGE.split("\n### ")[1:]:
+        title, prose = section.splitlines()[0], section.split("```")[0]
+        named = {id for id in re.findall(r'"([CE]\d\.\w+)"', section) if id in ledger.load()}
+        printed_alone = {"C6.12", "C6.43", "C6.52"}  # read there, and not judged
+        extracted = any(ledger.entry(id).as_extracted for id in named - printed_alone)
+        assert ("*As extracted*" in prose) == (extracted or "known.as_extracted" in section), title
+
+
+def test_the_code_of_the_page_fits_its_column():
+    assert len(CELLS) > 25
+    assert [line for cell in CELLS for line in cell.splitlines() if len(line) > 88] == []
+
+
+def test_the_page_settles_every_claim_that_the_ledger_sends_to_it():
+    """`see the errata` in a note leads to a section that names the entry, its table or its figure."""
+    sent = {known.id for known in ledger.load().values() if "see the errata" in known.note}
+    named = set(re.findall(r"[CE]\d\.\w+", PAGE)) | {f"C7.{n}" for n in range(1, 5)}  # in a loop
+    assert {"C1.5", "C2.3", "C3.71", "C4.69", "C6.11", "C7.10"} <= sent <= named
 
 
 def test_settling_notes_a_failure_and_refuses_a_check_that_tells_nothing(tmp_path, monkeypatch):
