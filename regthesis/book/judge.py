@@ -6,6 +6,7 @@ Every function returns what was computed, in words, the verdict, and why.
 from __future__ import annotations
 
 import math
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from regthesis.errors import UserError
 
 __all__ = ["Judgement", "number", "order", "setting"]
 
+BOUNDS = {"<": operator.lt, "≤": operator.le, ">": operator.gt, "≥": operator.ge}
 STATISTICS = {"mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
 SHOWN_FROM = 5  # values; fewer have no interval worth showing
 
@@ -27,32 +29,33 @@ class Judgement(NamedTuple):
     why: str
 
 
-def setting(known: Entry, values: np.ndarray) -> Judgement:
-    """A choice of ours against the thesis's: *kept* or *changed*, and no merit either way."""
-    value = float(values.mean())
-    kept = abs(value - known.value) <= _own_allowance(known) if known.interval is None else _within(known, value)
-    return Judgement(f"{value:.4g}", "kept" if kept else "changed", "a setting")
+def setting(known: Entry, chosen) -> Judgement:
+    """A choice of ours, a number or words, against the thesis's: *kept* or *changed*, and no merit either way."""
+    if known.value is None and known.interval is None:
+        kept, shown = _bare(str(chosen)) == _bare(known.printed), str(chosen)
+    else:
+        value = float(chosen)
+        kept, shown = _inside(known, value), f"{value:.4g}"
+    return Judgement(shown, "kept" if kept else "changed", "a setting")
 
 
 def number(known: Entry, values: np.ndarray, other: str, cases: int | None, control: np.ndarray | None) -> Judgement:
-    """A printed number; `other` says why these are other data than the thesis's and is empty where they are not.
+    """A printed number; `other` says why these are not the thesis's data or unit, and is empty where they are.
 
     `control` are the undeformed scores of the same cases. They are known in print too, so that what some cases are
     easier or harder than all shifts the value that is expected of them (a control variate).
     """
     value = float(STATISTICS[known.statistic](values))
     computed = f"{value:.4g}{_interval(values) if known.statistic == 'mean' else ''}"
-    if known.sign in ("<", ">"):
-        kept = value < known.value if known.sign == "<" else value > known.value
+    if known.sign in BOUNDS:
+        kept = BOUNDS[known.sign](value, known.value)
         verdict = "fails" if not kept else "holds" if other else "reproduced"
         return Judgement(computed, verdict, _and(f"the bound is {'kept' if kept else 'broken'}", other))
     if other:
         return Judgement(computed, "not comparable", other)
-    if known.interval is not None and known.value is None:
-        inside = _within(known, value)
-        return Judgement(
-            computed, "reproduced" if inside else "fails", f"{'in' if inside else 'out of'} the printed range"
-        )
+    if known.value is None:
+        kept = _inside(known, value)
+        return Judgement(computed, "reproduced" if kept else "fails", f"{'in' if kept else 'out of'} the printed range")
     expected, chance, told = _expected(known, values, cases, control)
     allowed = _own_allowance(known) + 2 * chance
     off, inside = value - expected, abs(value - expected) <= allowed
@@ -83,21 +86,14 @@ def order(known: Entry, first: np.ndarray, second: np.ndarray, other: str) -> Ju
         return Judgement(computed, "fails" if p < known.alpha else agrees, why)
     if p >= known.alpha:
         return Judgement(computed, "undecided", why)
-    return Judgement(computed, agrees if effect * _printed_direction(known) > 0 else "fails", why)
-
-
-def _printed_direction(known: Entry) -> int:
-    """1 where the thesis finds the first method the better one, -1 where the other."""
-    if known.relation in ("better", "worse"):
-        return 1 if known.relation == "better" else -1
-    first, second = (float(text.split()[0]) for text in known.printed.split(" against "))
-    return 1 if (first > second) == (known.better == "higher") else -1
+    claimed = known.relation == "better" or (known.relation == "differs" and known.direction == known.better)
+    return Judgement(computed, agrees if (effect > 0) == claimed else "fails", why)
 
 
 def _expected(known: Entry, values: np.ndarray, cases: int | None, control: np.ndarray | None):
     """What is expected of these cases, the standard error of that, and what it is in words."""
-    whole = known.patients or known.cases
-    missing = math.sqrt(max(0.0, 1 / cases - 1 / whole)) if cases and whole else 0.0  # a draw without replacement
+    drawn = cases and known.counted  # some of the printed ones, without replacement
+    missing = math.sqrt(max(0.0, 1 / cases - 1 / known.counted)) if drawn else 0.0
     printed = load().get(f"{known.item}/Undef/{known.id.split('/')[-1]}")
     if control is not None and printed is not None and len(values) > 2 and np.ptp(control) > 0:
         slope, _ = np.polyfit(control, values, 1)
@@ -116,8 +112,17 @@ def _own_allowance(known: Entry) -> float:
     return known.rounding if exact else max(known.tolerance * abs(known.value), known.rounding)
 
 
-def _within(known: Entry, value: float) -> bool:
-    return known.interval[0] <= value <= known.interval[1]
+def _inside(known: Entry, value: float) -> bool:
+    """Whether a value is the printed one to its digits, or lies in the printed range or bound."""
+    if known.sign in BOUNDS:
+        return BOUNDS[known.sign](value, known.value)
+    if known.value is None:
+        return known.interval[0] <= value <= known.interval[1]
+    return abs(value - known.value) <= _own_allowance(known)
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split()).casefold()
 
 
 def _interval(values: np.ndarray) -> str:

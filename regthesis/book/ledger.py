@@ -66,7 +66,7 @@ def check(
     page: str = "",
     results: Path | str | None = None,
 ) -> Verdict:
-    """Set computed values beside a printed number or a claim of order, and note the verdict for the page.
+    """Set computed values beside a printed number, a claim of order or a setting; note the verdict for the page.
 
     `values`: one per case, or one number of which `cases` says how many cases it stands for, in the entry's unit. A
     pandas Series is indexed by patient; several values of one patient are averaged, since patients are what is counted.
@@ -74,7 +74,8 @@ def check(
     same cases, which say what is to be expected of them (see `judge.number`).
     `dataset`: where the cases come from, as `datasets` know it by identities. `frame`: the grid they were computed on
     (anything with `shape`, and `spacing` in mm, such as `case.grid`); left out, it is taken to be the printed one, and
-    `why` says so. `unlike`: what was done here and not in the thesis, which makes a number or an order not comparable.
+    `why` says so. `unlike`: what was done here and not in the thesis; a number or an order is then not comparable.
+    Of a setting `values` is the number or the words that were chosen here.
     `page`: the page that computed them, its chapter if left out. `results`: the folder of the results of this run, the
     environment variable REGTHESIS_RESULTS if left out; without either nothing is written.
 
@@ -82,6 +83,8 @@ def check(
     not wanted, or of another length.
     """
     known = entry(id)
+    if known.setting:
+        return _note(known, judge.setting(known, values), page, results)
     if known.kind not in ("number", "order"):
         raise UserError(f"ledger: {id} is a {known.kind} and has no values; use ledger.claim, agrees or redrawn")
     if (known.kind == "order") != (paired_with is not None):
@@ -91,13 +94,11 @@ def check(
     other = unlike or _other_data(known, dataset, frame, cases)
     if known.kind == "order":
         found = judge.order(known, values, second, other)
-    elif known.setting:
-        found = judge.setting(known, values)
     else:
         found = judge.number(known, values, other, cases, control)
     if unlike:
         found = found._replace(verdict="not comparable")
-    elif not other and not known.setting:
+    elif not other:
         found = found._replace(why=f"{found.why}; {_same_data(known, frame, cases)}")
     return _note(known, found, page, results)
 
@@ -113,8 +114,8 @@ def claim(
     Raises `UserError` for an entry that has values, or without a reason.
     """
     known = entry(id)
-    if known.kind in ("number", "order"):
-        raise UserError(f"ledger: {id} is a {known.kind}; hand its values to ledger.check")
+    if known.kind in ("number", "order") or known.setting:
+        raise UserError(f"ledger: {id} is a {'setting' if known.setting else known.kind}; hand it to ledger.check")
     if not why or shown not in (True, False, None):
         raise UserError(f"ledger: {id} needs a condition that is true, false or None, and a reason")
     agreed = "reproduced" if dataset and dataset in ("any", known.dataset) else "holds"
@@ -168,17 +169,18 @@ def _finite(id: str, values) -> np.ndarray | None:
 
 def _other_data(known: Entry, dataset: str, frame, cases: int | None) -> str:
     """Why these are not the data of the thesis; empty where they are."""
-    whole_set = known.patients or known.cases
     if known.dataset == "any":
         return ""
+    if "?" in known.unit and known.kind == "number":
+        return "its unit or scale is not printed"
     if known.device:
         return f"timed on another device than the thesis's {known.device}"
     if dataset != known.dataset:
         return f"on {dataset}, not on {known.dataset}"
     if frame is not None and known.shape and not _same_frame(known, frame):
         return f"not in the printed frame of {' x '.join(known.shape)} voxels of {' x '.join(known.spacing)} mm"
-    if cases and whole_set and cases < SUBSET * whole_set:
-        return f"{cases} of {whole_set} cases are too few"
+    if cases and known.counted and cases < SUBSET * known.counted:
+        return f"{cases} of {known.counted} patients are too few"
     return ""
 
 
@@ -193,8 +195,7 @@ def _same_data(known: Entry, frame, cases: int | None) -> str:
     """What is known of the data that count as the same."""
     if known.dataset == "any":
         return "needs no data"
-    whole_set = known.patients or known.cases
-    told = f"{cases} of {whole_set} cases" if cases and whole_set else "cases not stated"
+    told = f"{cases} of {known.counted} patients" if cases and known.counted else "patients not stated"
     return told + (", frame taken as printed" if known.shape and frame is None else "")
 
 

@@ -23,6 +23,7 @@ COLOURS = {
     "unsupervised": PALETTE["red"],
     "weakly supervised": PALETTE["yellow"],
 }
+COLOURS |= {f"{name}-unsmoothed": COLOURS[name] for name in ("voxelmorph", "s1", "s3")}
 """The colour of a method, the same on every page."""
 
 HEART = {1: PALETTE["sky"], 2: PALETTE["orange"], 3: PALETTE["yellow"]}

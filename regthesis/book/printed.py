@@ -75,20 +75,6 @@ class Entry:
         """How many independent ones there were: patients where a patient has several cases, else cases."""
         return self.patients or self.cases
 
-    def allowance(self, counted: int | None = None) -> float:
-        """How far off a value on the same data may be: the tolerance, or the rounding where that is wider.
-
-        Where `counted` of the printed patients were at hand (of the cases, where each is a patient of its own), their
-        mean may differ from that of all by chance: twice the standard error of a sample drawn without replacement,
-        sd sqrt(1/counted - 1/all), is added.
-        What needs no data, such as a count or a setting, is exact to its printed digits unless printed as about.
-        """
-        if self.dataset == "any" and self.sign != "~":
-            return self.rounding
-        own = max(self.tolerance * abs(self.value), self.rounding)
-        subset = counted and self.counted and self.spread and counted < self.counted and self.statistic == "mean"
-        return own + (2 * self.spread * (1 / counted - 1 / self.counted) ** 0.5 if subset else 0.0)
-
 
 def number(printed: str) -> dict:
     """The numeric fields of an `Entry` from characters such as `0.81 (0.09)`, `85.2 ±09`, `<5` or `13-35`."""

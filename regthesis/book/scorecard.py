@@ -13,7 +13,7 @@ from regthesis.book.printed import ROOT
 
 __all__ = ["scorecard", "verdicts"]
 
-COLUMNS = ["item", "id", "kind", "chapter", "section", "what", "printed", "note"]
+COLUMNS = ["item", "id", "kind", "chapter", "section", "what", "printed", "setting", "as_extracted", "note"]
 
 
 def verdicts(results=None, recorded: Path = ROOT / "data" / "recorded") -> pd.DataFrame:
@@ -38,8 +38,8 @@ def scorecard(results=None, recorded: Path = ROOT / "data" / "recorded", chapter
     """Every table, figure, equation and claim of the thesis with its verdicts, one row a verdict.
 
     An entry that no page has checked has one row, *not attempted* and why.
-    Columns item, id, kind, chapter, section, what, printed, computed, verdict, why, source, link
-    (relative to the book's root, empty while the page is not written), note.
+    Columns item, id, kind, chapter, section, what, printed, setting, as_extracted, note, computed, verdict, why,
+    source, link (relative to the book's root, empty while the page is not written).
     """
     entries = ledger.load()
     every = pd.DataFrame([[getattr(known, c) for c in COLUMNS] for known in entries.values()], columns=COLUMNS)
@@ -53,7 +53,7 @@ def scorecard(results=None, recorded: Path = ROOT / "data" / "recorded", chapter
         for id, n, link in card.loc[unchecked, ["id", "chapter", "link"]].itertuples(index=False)
     ]
     card.loc[unchecked, "verdict"] = "not attempted"
-    return card[[*COLUMNS[:7], "computed", "verdict", "why", "source", "link", "note"]]
+    return card[[*COLUMNS, "computed", "verdict", "why", "source", "link"]]
 
 
 def _link(page: str, chapters: Path) -> str:

@@ -27,11 +27,17 @@ SCALE = {"GradDetJac": 100}
 def values(rows: pd.DataFrame, row: str, column: str) -> pd.Series:
     """A cell's value for each case, in the printed unit; empty where the method was not run.
 
-    Cases without a finite value are left out: a structure that was lost has no distance.
+    A network stands in the table as it is, without smoothing after the fact, where `rows` have it so (method
+    `s3-unsmoothed`). Cases without a finite value are left out: a structure that was lost has no distance.
     """
-    mine = rows[(rows["method"] == METHOD[row]) & (rows["metric"] == METRIC[column])]
+    mine = rows[(rows["method"] == _method(rows, row)) & (rows["metric"] == METRIC[column])]
     found = case_means(mine).set_index("case")["value"] * SCALE.get(column, 1)
     return found[np.isfinite(found)]
+
+
+def _method(rows: pd.DataFrame, row: str) -> str:
+    own = f"{METHOD[row]}-unsmoothed"
+    return own if own in set(rows["method"]) else METHOD[row]
 
 
 def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -49,28 +55,56 @@ def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def judge(
-    rows: pd.DataFrame, dataset: str, frame, page: str = "4", results: Path | None = None
+    rows: pd.DataFrame,
+    dataset: str,
+    frame,
+    page: str = "4",
+    results: Path | None = None,
+    smoothed: Mapping[str, float] | None = None,
 ) -> list[ledger.Verdict]:
     """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1.
 
-    Its cells, the claims C4.30 to C4.40 and the time of a registration, C4.25. A claim of order is tested on the cases
-    that both methods have.
+    Its cells, each with the undeformed scores of the same cases as control; the claims of order on it, each on the
+    cases that both methods have; the time of a registration, C4.25, and folding, C4.40. `smoothed` gives the mm by
+    which a method's velocities were smoothed after the fact, which the thesis did not do.
     """
     about = dict(dataset=dataset, frame=frame, page=page, results=results)
     found = []
     for known in ledger.load().values():
-        parts = known.id.split("/")
-        if parts[0] == "T4.1" and len(cell := values(rows, *parts[1:])):
-            found.append(ledger.check(known.id, cell, **about))
-        if known.kind == "order" and known.table == "T4.1":
-            both = pd.concat([values(rows, row, parts[1]) for row in (known.of, parts[2])], axis=1, join="inner")
-            if len(both):
-                found.append(ledger.check(known.id, both.iloc[:, 0], paired_with=both.iloc[:, 1], **about))
+        table, *cell = known.id.split("/")
+        if table == "T4.1":
+            found += _judge_cell(rows, known.id, *cell, _unlike(rows, smoothed, cell[0]), about)
+        elif known.kind == "order" and known.table == "T4.1":
+            found += _judge_order(rows, known, *cell, _unlike(rows, smoothed, known.of, cell[1]), about)
     seconds = rows[(rows["method"] == METHOD["S3"]) & (rows["metric"] == "seconds")]["value"]
     if len(seconds):
         found.append(ledger.check("C4.25", seconds, **about))
-    smallest = rows[(rows["metric"] == "min Det-Jac") & rows["method"].isin([*ROWS][1:])]
+    registering = [_method(rows, row) for row in METHOD if row != "Undef"]
+    smallest = rows[(rows["metric"] == "min Det-Jac") & rows["method"].isin(registering)]
     if len(smallest):
         worst = smallest.groupby("case")["value"].min()
         found.append(ledger.check("C4.40", worst, **about))
     return found
+
+
+def _judge_cell(rows, id: str, row: str, column: str, unlike: str, about: dict) -> list[ledger.Verdict]:
+    cell, undeformed = values(rows, row, column), values(rows, "Undef", column)
+    if cell.empty:
+        return []
+    control = None if row == "Undef" or len(undeformed.index.intersection(cell.index)) < len(cell) else undeformed
+    control = None if control is None else control[cell.index]
+    return [ledger.check(id, cell, control=control, unlike=unlike, **about)]
+
+
+def _judge_order(rows, known: ledger.Entry, column: str, than: str, unlike: str, about: dict) -> list[ledger.Verdict]:
+    both = pd.concat([values(rows, row, column) for row in (known.of, than)], axis=1, join="inner")
+    if both.empty:
+        return []
+    first, second = both.iloc[:, 0], both.iloc[:, 1]
+    return [ledger.check(known.id, first, paired_with=second, unlike=unlike, **about)]
+
+
+def _unlike(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, *of: str) -> str:
+    """What was done after the fact to one of the methods in these rows of the table."""
+    done = {method: mm for row in of if (mm := (smoothed or {}).get(method := _method(rows, row), 0))}
+    return "; ".join(f"velocities of {method} were smoothed by {mm:g} mm after the fact" for method, mm in done.items())

@@ -17,8 +17,8 @@ from regthesis.weights import WEIGHTS
 class CVAE(Learned):
     """The multi-scale network: z from both images, a velocity from z and the moving image."""
 
-    name = "s3"
-    label = "S3"
+    network_name = "s3"
+    network_label = "S3"
     kind = DeformationCVAE
     recipe = "deformation"
     weights: Path = WEIGHTS / "acdc" / "s3"
@@ -39,9 +39,9 @@ class CVAE(Learned):
 class SingleScale(CVAE):
     """The network with a velocity at the finest scale alone."""
 
-    name = "s1"
-    label = "S1"
+    network_name = "s1"
+    network_label = "S1"
     weights: Path = WEIGHTS / "acdc" / "s1"
 
 
-METHODS = [CVAE(), SingleScale()]
+METHODS = [CVAE(), SingleScale(), CVAE(smoothing=0.0), SingleScale(smoothing=0.0)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -16,10 +17,12 @@ from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import DomainWarning, UserError
-from regthesis.kernels.shapes import Float, Tensor
+from regthesis.geometry import Grid
+from regthesis.kernels.shapes import Float, Number, Tensor
 from regthesis.methods.base import Method
 from regthesis.models.deformation import STEPS
-from regthesis.weights import WEIGHTS, card_of, load, unseen
+from regthesis.train import read_card
+from regthesis.weights import WEIGHTS, card_of, load, unseen, weight_files
 
 
 def on_network_grid(network: nn.Module, case: Case) -> tuple[Float[Tensor, "n 1 *space"], Float[Tensor, "n 1 *space"]]:
@@ -32,9 +35,13 @@ def on_case_grid(
     network: nn.Module, v: Float[Tensor, "n d *space"], case: Case, smoothing: float = 3.0
 ) -> Float[Tensor, "n d *case"]:
     """A network's velocity on a case's grid, smoothed by so many mm where that is finer; by default as in training."""
-    finer = any(h < 0.99 * other for h, other in zip(case.spacing, network.spacing, strict=True))
     v = kernels.regrid(v, network.spacing, case.grid.shape, case.spacing, field=True)
-    return kernels.smooth(v, smoothing, case.spacing) if finer and smoothing else v
+    return kernels.smooth(v, smoothing, case.spacing) if smoothing and is_finer(case.spacing, network.spacing) else v
+
+
+def is_finer(spacing: Sequence[Number], other: Sequence[Number]) -> bool:
+    """Whether a grid is finer than another along any axis; rounding is not."""
+    return any(h < 0.99 * its for h, its in zip(spacing, other, strict=True))
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,28 @@ class Learned(Method):
     """
 
     kind: ClassVar[type[nn.Module]]
+    network_name: ClassVar[str]  # of the method, where its velocities are smoothed as by default
+    network_label: ClassVar[str]
     recipe: ClassVar[str]  # of `regthesis train`
     weights: Path
     smoothing: float = field(default=3.0, kw_only=True)
+
+    @property
+    def name(self) -> str:
+        return self.network_name + ("" if self.smoothing else "-unsmoothed")
+
+    @property
+    def label(self) -> str:
+        return self.network_label + ("" if self.smoothing else ", unsmoothed")
+
+    def smoothed_by(self, grid: Grid) -> float:
+        """By how many mm velocities are smoothed after the fact on a grid; 0 where it is not finer than the network's.
+
+        Raises:
+            UserError: there are no weights.
+        """
+        spacing = read_card(weight_files(self.weights, self.recipe)[0])["arguments"]["spacing"]
+        return self.smoothing if is_finer(grid.spacing, spacing) else 0.0
 
     def register(self, case: Case) -> Deformation:
         """As every method's, with the velocity and, where there is one, the latent code.

@@ -23,8 +23,8 @@ class Refined(CVAE):
     The code that is returned is the one that its own steps reached.
     """
 
-    name = "s3-refined"
-    label = "S3 + refinement"
+    network_name = "s3-refined"
+    network_label = "S3 + refinement"
     code_steps: int = 0
     rate_code: float = 0.05
     steps: int = 40

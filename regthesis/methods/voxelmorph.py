@@ -103,8 +103,8 @@ def _unit_range(image: Float[Tensor, "b 1 *space"]) -> Float[Tensor, "b 1 *space
 class VoxelMorph(Learned):
     """The mean velocity of the network's posterior."""
 
-    name = "voxelmorph"
-    label = "VM"
+    network_name = "voxelmorph"
+    network_label = "VM"
     kind = VoxelMorphNetwork
     recipe = "voxelmorph"
     weights: Path = WEIGHTS / "acdc" / "voxelmorph"
@@ -115,4 +115,4 @@ class VoxelMorph(Learned):
             return None, network(moving, fixed).velocities[0]
 
 
-METHODS = [VoxelMorph()]
+METHODS = [VoxelMorph(), VoxelMorph(smoothing=0.0)]
