@@ -17,6 +17,7 @@ from regthesis.book.resume import files_hash
 __all__ = ["build"]
 
 LINK_OUTSIDE = re.compile(r"<link[^>]+https?://[^>]*>")  # an icon font that matplotlib's animations ask for
+RECORDED = "recorded-"
 LEAVE_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
 
@@ -53,10 +54,10 @@ def _stage(root: Path, notebooks: dict[Path, Path], stage: Path) -> None:
         page = stage / source.relative_to(root)
         page.unlink(missing_ok=True)
         page.parent.mkdir(exist_ok=True)
-        nbformat.write(_page(nbformat.read(executed, as_version=4)), page.with_suffix(".ipynb"))
+        nbformat.write(_page(nbformat.read(executed, as_version=4), root), page.with_suffix(".ipynb"))
 
 
-def _page(notebook):
+def _page(notebook, root: Path):
     """The notebook as a page: origins under figures and tables, injected parameters folded."""
     run = notebook.metadata.pop("regthesis")["run"]
     cells = []
@@ -65,14 +66,27 @@ def _page(notebook):
         tags = cell.metadata.get("tags", [])
         if "injected-parameters" in tags:
             cell.metadata["tags"] = [*tags, "hide-cell"]
-        if "figure" in cell.metadata.get("mystnb", {}) or "provenance" in tags:
-            text = provenance.line(cell.metadata.papermill["duration"], run)
-            cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id}-provenance"))
+        if lines := _origins(cell, run, root):
+            cells.append(nbformat.v4.new_markdown_cell("\n".join(lines), id=f"{cell.id}-provenance"))
         cell.metadata.pop("papermill", None)
         _offline(cell)
     notebook.metadata.pop("papermill", None)
     notebook.cells = cells
     return notebook
+
+
+def _origins(cell, run: dict, root: Path) -> list[str]:
+    """Where what a cell shows comes from, a line of HTML each.
+
+    A tag `recorded-NAME` says that it shows data of that recorded run, `provenance` that it shows this run's; a figure
+    without either shows this run's.
+    """
+    tags = cell.metadata.get("tags", [])
+    names = [tag.removeprefix(RECORDED) for tag in tags if tag.startswith(RECORDED)]
+    lines = [provenance.recorded_line(root / "data" / "recorded" / name) for name in names]
+    if "provenance" in tags or ("figure" in cell.metadata.get("mystnb", {}) and not names):
+        lines.append(provenance.line(cell.metadata.papermill["duration"], run))
+    return lines
 
 
 def _offline(cell) -> None:

@@ -1,13 +1,15 @@
 """Where a figure or a table comes from, in one line under it: commit, data, profile, device, seconds."""
 
 import html
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from regthesis.book.resume import data_hash
+from regthesis.errors import UserError
 
-__all__ = ["collect", "commit", "line"]
+__all__ = ["collect", "commit", "line", "recorded_line"]
 
 
 def commit(root: Path) -> str:
@@ -36,10 +38,31 @@ def collect(root: Path, profile: str, parameters: dict[str, Any], folder: Path) 
 
 def line(seconds: float, run: dict[str, str]) -> str:
     """One line of HTML from `collect`'s dictionary and the seconds that this result took."""
-    run = {name: html.escape(value) for name, value in run.items()}
+    return _line([*_facts(run), f"{seconds:.1f} s"])
+
+
+def recorded_line(folder: Path) -> str:
+    """One line of HTML on a recorded run, from the `run.json` in its folder: its name, where from, and its command.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    try:
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        command = f"<code>{html.escape(run['command'])}</code>"
+        return _line([f"recorded run <code>{html.escape(folder.name)}</code>", *_facts(run), command])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder}: no recorded run with a run.json; mend the cell's tag") from None
+
+
+def _facts(run: dict[str, str]) -> list[str]:
+    run = {name: html.escape(value) for name, value in run.items() if isinstance(value, str)}
     threads = f"{run['threads']} thread{'' if run['threads'] == '1' else 's'}"
     facts = [f"commit <code>{run['commit']}</code>", f"data <code>{run['data']}</code>"]
-    facts += [f"profile {run['profile']}", run["device"], threads, run["dtype"], f"{seconds:.1f} s"]
+    return [*facts, f"profile {run['profile']}", run["device"], threads, run["dtype"]]
+
+
+def _line(facts: list[str]) -> str:
     return f'<p class="provenance">{" · ".join(facts)}</p>'
 
 

@@ -1,11 +1,12 @@
 """Numbered tables of the chapters, and the tables that recorded runs left."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
-from regthesis.evaluate.growing import begun
-from regthesis.evaluate.records import COLUMNS
+from regthesis.errors import UserError
+from regthesis.evaluate.growing import NAMES
 
 __all__ = ["Table", "recorded"]
 
@@ -30,6 +31,15 @@ class Table:
         return f":::{{table}} {self.caption}\n:name: {self.name}\n\n{body}\n:::"
 
 
-def recorded(records: Path | str) -> pd.DataFrame:
-    """The long table of a recorded run; one without rows where the run is not there."""
-    return begun(Path(records), COLUMNS)
+def recorded(run: Path | str) -> pd.DataFrame:
+    """The rows of a recorded run, a folder; `attrs` has what its `run.json` says of it.
+
+    Raises UserError where there is no such run.
+    """
+    run = Path(run)
+    try:
+        rows = pd.read_csv(run / "records.csv", converters=dict.fromkeys(NAMES, str), float_precision="round_trip")
+        rows.attrs |= json.loads((run / "run.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{run}: no recorded run with records.csv and run.json; check the name") from None
+    return rows
