@@ -127,7 +127,8 @@ def test_a_typed_number_is_found(prose):
 
 @pytest.mark.parametrize("prose", [
     "thesis Table 4.1 and Figs. 4.10 to 4.12, section 2.2.1", "S3 in 3-D", "for $d = 32$ numbers",
-    "gains {glue:text}`gain` of DICE", "a 3 by 4 matrix", "the Apache License 2.0", "the 95 % Hausdorff distance", "{cite}`krebs2020`", "in 2020", "`-p x 3`",
+    "gains {glue:text}`gain` of DICE", "a 3 by 4 matrix", "the Apache License 2.0", "in 2020",
+    "the 95 % Hausdorff distance", "{cite}`krebs2020`", "`-p x 3`",
 ])  # fmt: skip
 def test_other_numbers_are_fine(prose):
     assert typed_numbers(prose) == []
