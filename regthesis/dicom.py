@@ -37,7 +37,11 @@ def read_series(folder: Path) -> sitk.Image:
 
 
 def _is_dicom(path: Path) -> bool:
-    return sitk.ImageFileReader.GetImageIOFromFileName(str(path)) == "GDCMImageIO"
+    """By its mark or its name also where it is too short for ITK to know it: no slice is left out for that."""
+    with path.open("rb") as file:
+        marked = file.read(132)[128:] == b"DICM"
+    named = path.suffix.lower() == ".dcm"
+    return marked or named or sitk.ImageFileReader.GetImageIOFromFileName(str(path)) == "GDCMImageIO"
 
 
 def _header(path: Path) -> sitk.ImageFileReader:

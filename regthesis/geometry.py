@@ -101,12 +101,19 @@ def check_grid(image: sitk.Image, path: Path, reference: sitk.Image, name: str) 
         raise UserError(f"{path}: does not lie on the grid of {name}: {difference}; export both on one grid")
 
 
-def lowest(image: sitk.Image) -> float:
-    """The lowest value of an image: what outside of its field of view is taken to be, as its background is.
+def background(image: sitk.Image) -> float:
+    """What an image is taken to be outside of its field of view: its lowest value, which is no tissue.
 
-    That is air for a CT (-1000, where 0 would be water), 0 for a magnitude image, and the background of a z-scored one.
+    That is air for a CT (-1000, where 0 would be water) and the darkest value of z-scores (where 0 would be the mean).
+    It is 0 where the image goes below 0 by less than a tenth of its bright values (their 99th percentile): by ringing
+    or noise about a background of 0.
     """
-    return float(sitk.GetArrayViewFromImage(image).min())
+    values = sitk.GetArrayViewFromImage(image).ravel()
+    low = float(values.min())
+    if low >= 0:
+        return low
+    bright = np.percentile(values[:: 1 + values.size // 10**6], 99)  # a million voxels tell it as well as all
+    return 0.0 if -low < bright / 10 else low
 
 
 def resample(
@@ -119,7 +126,7 @@ def resample(
     """Resample to `spacing` (mm, array order), then centre crop or pad to `shape` (thesis section 4.3).
 
     The first voxel keeps its place and as many new voxels follow as fit before the last voxel centre, so that
-    no value is extrapolated.  Images are interpolated linearly and padded with `fill`, by default their lowest value;
+    no value is extrapolated.  Images are interpolated linearly and padded with `fill`, by default their background;
     labels by their nearest neighbour and with 0.
     """
     old = Grid.of(image)
@@ -127,16 +134,16 @@ def resample(
     inside = (length / spacing + 1e-6).astype(int) + 1
     target = Grid(tuple(inside.tolist()), spacing, old.origin, old.direction).to_sitk(np.zeros(inside, np.uint8))
     interpolator = sitk.sitkNearestNeighbor if labels else sitk.sitkLinear
-    fill = 0.0 if labels else lowest(image) if fill is None else fill
+    fill = 0.0 if labels else background(image) if fill is None else fill
     new = sitk.Resample(image, target, sitk.Transform(), interpolator, fill, image.GetPixelID())
     return crop_or_pad(new, shape, fill)
 
 
 def crop_or_pad(image: sitk.Image, shape: tuple[int, ...], fill: float | None = None) -> sitk.Image:
-    """Cut or fill, equally at both ends of every axis, to `shape` (array order); by default with the lowest value."""
+    """Cut or fill, equally at both ends of every axis, to `shape` (array order); by default with the background."""
     surplus = np.subtract(image.GetSize(), shape[::-1])
     low, high = surplus // 2, surplus - surplus // 2
-    fill = lowest(image) if fill is None else fill
+    fill = background(image) if fill is None else fill
     image = sitk.Crop(image, np.maximum(low, 0).tolist(), np.maximum(high, 0).tolist())
     return sitk.ConstantPad(image, np.maximum(-low, 0).tolist(), np.maximum(-high, 0).tolist(), fill)
 

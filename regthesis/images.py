@@ -79,22 +79,22 @@ def read_displacement(path: Path) -> sitk.Image:
 
 def _read(path: Path, vectors: bool = False) -> sitk.Image:
     """Any image, whole and finite; with `vectors`, a NIfTI displacement with all its axes."""
-    file = _for_itk(path)
-    if path.is_dir():
-        image, stored = read_series(path), None
-    elif not path.is_file():
-        raise UserError(f"{path}: no such file; check the folder's layout with `regthesis data check`")
-    else:
-        kind = sitk.ImageFileReader.GetImageIOFromFileName(file)
-        if kind not in FORMATS and kind:
-            known = ", ".join(FORMATS.values())
-            raise UserError(f"{path}: {kind.removesuffix('ImageIO')} is not among {known}; convert it to one of them")
-        try:
-            # ITK fills up a truncated NIfTI and turns NaN into 0
-            stored = nifti.stored(path) if kind == "NiftiImageIO" else None
-            image = (nifti.displacement(path) if vectors and stored is not None else None) or sitk.ReadImage(file)
-        except Exception:  # whatever two parsers make of a broken file, it is the file that is at fault
-            raise UserError(f"{path}: cannot be read as an image ({_why_not(path)}") from None
+    file, stored = _for_itk(path), None
+    try:
+        if path.is_dir():
+            image = read_series(path)
+        elif not path.is_file():
+            raise UserError(f"{path}: no such file; check the folder's layout with `regthesis data check`")
+        else:
+            kind = _format(path)
+            if kind == "NiftiImageIO":
+                stored = nifti.stored(path)  # ITK fills up a truncated file and turns NaN into 0
+            image = nifti.displacement(path) if vectors and stored is not None else None
+            image = image or sitk.ReadImage(file)
+    except UserError:
+        raise
+    except Exception as error:  # whatever two parsers make of a broken file, it is the file that is at fault
+        raise UserError(f"{path}: cannot be read as an image ({_why_not(path, error)}") from None
     for voxels in (stored, sitk.GetArrayViewFromImage(image)):
         if voxels is not None and voxels.dtype.kind == "f" and not np.isfinite([voxels.min(), voxels.max()]).all():
             raise UserError(f"{path}: holds NaN or infinite voxels; clean the image before registering it")
@@ -105,7 +105,23 @@ def _read(path: Path, vectors: bool = False) -> sitk.Image:
     return image
 
 
-def _why_not(path: Path) -> str:
+def _format(path: Path) -> str:
+    """The name of ITK's reader of a file, one of FORMATS; empty where it knows none."""
+    kind = sitk.ImageFileReader.GetImageIOFromFileName(str(path))
+    if kind and kind not in FORMATS:
+        known = ", ".join(FORMATS.values())
+        raise UserError(f"{path}: {kind.removesuffix('ImageIO')} is not among {known}; convert it to one of them")
+    return kind
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    """The reason and what to do."""
+    if isinstance(error, nifti.HeaderDataError):
+        return f"its header is broken: {' '.join(str(error).split())}); export it again"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}); check the path and its permissions"
+    if path.is_dir():
+        return "a file of the series is truncated); fetch it again"
     zipped = path.read_bytes()[:2] == b"\x1f\x8b"
     if zipped and path.suffix.lower() in (".nii", ".hdr", ".img"):
         return "it is compressed and its name does not say so); add .gz to its name"
@@ -126,7 +142,7 @@ def write_image(image: sitk.Image, path: Path) -> None:
         try:
             sitk.WriteImage(image, _for_itk(sibling), useCompression=True)
         except RuntimeError as error:  # all that ITK says of a full disk, a locked folder, an unknown ending
-            raise OSError(0, str(error).strip().splitlines()[-1]) from None
+            raise OSError(0, str(error).splitlines()[-1].strip()) from None
 
 
 def _for_itk(path: Path) -> str:

@@ -5,13 +5,34 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
+from nibabel.spatialimages import HeaderDataError
 
+__all__ = ["HeaderDataError", "displacement", "stored"]
+
+PLACES = {  # what counts where the code is above 0
+    "qform_code": ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+    "sform_code": ("srow_x", "srow_y", "srow_z"),
+}
 VECTORS = {"vector": 1.0, "displacement vector": -1.0}  # the intent, and the sign of LPS x and y in such a file
 
 
 def stored(path: Path) -> np.ndarray:
-    """The voxels as they are stored, before slope and intercept; any error of a broken file or header passes."""
-    return np.asanyarray(nib.load(path).dataobj.get_unscaled())
+    """The voxels as they are stored, before slope and intercept; any error of a broken file or header passes.
+
+    Raises HeaderDataError where a number that places the voxels is none, which ITK takes for 0, or a spacing is 0,
+    which it takes for 1.
+    """
+    image = nib.load(path)
+    with image.file_map.get("header", image.file_map["image"]).get_prepare_fileobj("rb") as file:
+        header = type(image.header).from_fileobj(file, check=False)  # nibabel mends the other
+    spacing = header["pixdim"][1 : 1 + min(3, len(image.shape))]
+    placed = [spacing]
+    for code, names in PLACES.items():
+        if header.get(code, 0) > 0:
+            placed += [np.ravel(header[name]) for name in names]
+    if not np.isfinite(np.concatenate(placed, axis=None)).all() or not spacing.all():
+        raise HeaderDataError("spacing, origin or direction is no number, or a spacing is 0")
+    return np.asanyarray(image.dataobj.get_unscaled())
 
 
 def displacement(path: Path) -> sitk.Image | None:

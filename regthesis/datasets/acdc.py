@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.errors import UserError
-from regthesis.geometry import Grid, check_grid, lowest, resample, zscored
+from regthesis.geometry import Grid, background, check_grid, resample, zscored
 from regthesis.images import read_displacement, read_image, read_labels
 
 LABELS = {0: "background", 1: "right ventricle", 2: "myocardium", 3: "left ventricle cavity"}
@@ -123,7 +123,7 @@ def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = F
     """Read one patient into the common frame: ED first (moving), then ES, or with `sequence` the whole cine.
 
     Intensities are z-scored over the frame as in the thesis's RMSE; a cine starts at ED and runs once round.
-    Outside of the field of view images are 0, as in the thesis, or their lowest value where that is below 0.
+    Outside of the field of view images are 0, as in the thesis, or their `background` where that is below 0.
 
     Raises:
         UserError: a file is missing or broken, ED equals ES, two files lie on different grids, or a mask holds a
@@ -198,7 +198,7 @@ def _read_cine(folder: Path, info: dict) -> list[sitk.Image]:
 
 
 def _in_frame(image: sitk.Image, frame: Frame) -> sitk.Image:
-    return resample(sitk.Cast(image, sitk.sitkFloat32), frame.spacing, frame.shape, fill=min(0.0, lowest(image)))
+    return resample(sitk.Cast(image, sitk.sitkFloat32), frame.spacing, frame.shape, fill=min(0.0, background(image)))
 
 
 def _read_mask(folder: Path, number: int, image: sitk.Image) -> sitk.Image:

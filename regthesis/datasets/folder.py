@@ -20,7 +20,7 @@ import torch
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
-from regthesis.geometry import Grid, check_grid, lowest, zscored
+from regthesis.geometry import Grid, background, check_grid, zscored
 from regthesis.images import read_image, read_labels
 
 LITTLE = 0.1  # of the smaller image: with less in common, what a registration finds is hardly theirs
@@ -37,7 +37,7 @@ def pair(
 ) -> Case:
     """Two images, 2-D or 3-D, as a case on the fixed image's grid, z-scored; the moving one is resampled onto it.
 
-    Outside of its field of view the moving image is `fill`, by default its lowest value. `id` is by default the name
+    Outside of its field of view the moving image is `fill`, by default its `background`. `id` is by default the name
     of the fixed file without its ending. Images of which less than a tenth overlaps give a warning.
 
     Raises:
@@ -70,7 +70,7 @@ def pair(
 def moved(moving: Path | str, fixed: Path | str, found: Deformation, fill: float | None = None) -> sitk.Image:
     """The moving image after a registration, float32 in the units of its file, on the fixed image's grid.
 
-    Outside of its field of view it is `fill`, by default its lowest value.
+    Outside of its field of view it is `fill`, by default its `background`.
     """
     source = read_image(Path(moving), rank=None)
     return _onto(read_image(Path(fixed), rank=None), source, fill, found.to_sitk())
@@ -157,6 +157,6 @@ def _check_overlap(source: sitk.Image, target: sitk.Image, moving: Path, fixed: 
 
 
 def _onto(target: sitk.Image, source: sitk.Image, fill: float | None, transform: sitk.Transform | None = None):
-    fill = lowest(source) if fill is None else fill
+    fill = background(source) if fill is None else fill
     source = sitk.Cast(source, sitk.sitkFloat32)
     return sitk.Resample(source, target, transform or sitk.Transform(), sitk.sitkLinear, fill)
