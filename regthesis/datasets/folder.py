@@ -83,8 +83,8 @@ def cases(table: Path | str) -> Iterator[Case]:
     apart: of the fixed images, else of the moving ones, else of both.
 
     Raises:
-        UserError: the CSV is missing or lacks the columns `moving` and `fixed`, a line lacks an image or has too many
-            fields, two lines are one case, or `pair` refuses a line.
+        UserError: the CSV is missing, lacks the columns `moving` and `fixed` or has one twice, a line lacks an image or
+            has too many fields, two lines are one case, or `pair` refuses a line.
     """
     path = Path(table)
     rows = _rows(path)
@@ -104,14 +104,15 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise UserError(f"{path}: cannot be read as a CSV; it needs the columns moving and fixed") from None
     if not {"moving", "fixed"} <= set(columns):
         raise UserError(f"{path}: needs the columns moving and fixed, found {', '.join(columns)}")
+    if len(set(columns)) < len(columns):
+        raise UserError(f"{path}: names a column twice: {', '.join(columns)}; rename one")
+    needed = {"moving", "fixed", "id"} & set(columns)
     for number, row in enumerate(rows, 1):
         if None in row:
             raise UserError(f"{path}: row {number} has more fields than there are columns; put quotes around commas")
-        rows[number - 1] = row = {name: value.strip() for name, value in row.items()}
-        for name in ("moving", "fixed", *({"id"} & set(columns))):
-            if not row[name]:
-                raise UserError(f"{path}: row {number} has no {name}; fill it in or delete the row")
-    return rows
+        if missing := sorted(name for name in needed if not row[name].strip()):
+            raise UserError(f"{path}: row {number} has no {missing[0]}; fill it in or delete the row")
+    return [{name: value.strip() for name, value in row.items()} for row in rows]
 
 
 def _ids(rows: list[dict[str, str]], path: Path) -> list[str]:

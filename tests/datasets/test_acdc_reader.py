@@ -138,7 +138,7 @@ BAD = {
     "missing info": (lambda f: (f / "Info.cfg").write_text("Group: NOR\n"), "Info.cfg: needs lines like 'ED: 1'"),
     "info is infinite": (lambda f: (f / "Info.cfg").write_text("ED: .inf\nES: 3\n"), "Info.cfg: needs lines"),
     "info is tagged": (lambda f: (f / "Info.cfg").write_text("ED: 1\nES: !!int\n"), "Info.cfg: needs lines"),
-    "info is deep": (lambda f: (f / "Info.cfg").write_text("ED: 1\nES: 3\nx: " + "[" * 3000), "Info.cfg: needs lines"),
+    "info is deep": (lambda f: (f / "Info.cfg").write_text("ED: 1\nES: 3\nx: " + "[" * 1200), "Info.cfg: needs lines"),
     "info is a fraction": (lambda f: (f / "Info.cfg").write_text("ED: 1.9\nES: 3\n"), "Info.cfg: needs lines"),
     "info is a truth": (lambda f: (f / "Info.cfg").write_text("ED: yes\nES: 3\n"), "Info.cfg: needs lines"),
     "info is a clock": (lambda f: (f / "Info.cfg").write_text("ED: 0:01\nES: 3\n"), "Info.cfg: needs lines"),

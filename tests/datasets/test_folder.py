@@ -99,6 +99,7 @@ def test_a_table_is_read_as_it_is_written(files):
         ("moving,fixed\nmoving.mha\n", "row 1 has no fixed"),
         ("moving,fixed\n,fixed.nii.gz\n", "row 1 has no moving"),
         ("moving,fixed,id\nmoving.mha,fixed.nii.gz,\n", "row 1 has no id"),
+        ("moving,fixed,moving\nmoving.mha,fixed.nii.gz,moving.mha\n", "names a column twice"),
         ("", "needs the columns moving and fixed"),
     ):
         with pytest.raises(UserError, match=message):
