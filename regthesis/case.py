@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Int, Tensor
 
@@ -50,9 +51,18 @@ class Case:
 
     @property
     def moving_mask(self) -> Int[Tensor, "1 1 *space"]:
+        """Raises UserError where the moving image has no mask."""
+        if 0 not in self.masks:
+            raise UserError(f"{self.id}: no mask of the moving image; give one")
         return self.masks[0]
 
     @property
     def fixed_mask(self) -> Int[Tensor, "1 1 *space"]:
-        """The mask of the last segmented frame: end systole, in a pair the fixed image's."""
-        return self.masks[max(self.masks)]
+        """The mask of the last segmented fixed frame: end systole, in a pair the fixed image's.
+
+        Raises UserError where no fixed image has a mask.
+        """
+        frame = max(self.masks, default=0)
+        if frame == 0:
+            raise UserError(f"{self.id}: no mask of a fixed image; give one")
+        return self.masks[frame]

@@ -109,7 +109,8 @@ def check(name, root):
     from regthesis.datasets import acdc
 
     groups, cines, faults = acdc.check(root)
-    click.echo(f"{root}: {sum(groups.values())} patients: " + ", ".join(f"{n} {g}" for g, n in groups.items()))
+    counts = ", ".join(f"{n} {g}" for g, n in groups.items())
+    click.echo(f"{click.format_filename(root)}: {sum(groups.values())} patients: {counts}")
     click.echo(f"whole cines (_4d.nii.gz): {cines}")
     for fault in faults:
         click.echo(f"broken: {fault}")
@@ -133,7 +134,7 @@ def register(moving, fixed, out, method):
     """
     from regthesis import methods
     from regthesis.datasets import folder
-    from regthesis.geometry import write_image
+    from regthesis.images import write_image
 
     chosen = methods.get(method)
     case = folder.pair(moving, fixed)

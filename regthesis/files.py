@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regthesis.errors import UserError
@@ -12,19 +12,29 @@ from regthesis.errors import UserError
 def whole(path: Path) -> Iterator[Path]:
     """A sibling of `path` to write to, with its suffix; it takes the place of `path` once it is complete.
 
-    Whatever goes wrong, `path` stays as it was and the sibling goes.
+    Whatever goes wrong, `path` stays as it was, and the sibling and the folders made for it go.
 
     Raises:
-        UserError: the file or its folder cannot be written.
+        UserError: the file or its folder cannot be written. Other errors of the body pass unchanged.
     """
     sibling = path.with_name(f".{os.getpid()}.{path.name}")
+    made = [folder for folder in path.parents if not folder.exists()]  # the innermost first
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield sibling
         os.replace(sibling, path)
-    except (OSError, RuntimeError) as error:  # ITK raises the latter
-        reason = getattr(error, "strerror", None) or error.__class__.__name__
-        raise UserError(f"{path}: cannot be written ({reason}); choose another folder") from None
+    except OSError as error:
+        if error.filename is not None and Path(os.fsdecode(error.filename)) not in (sibling, *sibling.parents):
+            raise  # of another file, which the body reads
+        raise unwritable(path, error) from None
     finally:
         if sibling.is_file():
             sibling.unlink()
+        for folder in made:
+            with suppress(OSError):  # it is not empty: all went well
+                folder.rmdir()
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What to tell a person whose file or folder cannot be written."""
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); choose another folder")

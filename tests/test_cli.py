@@ -1,5 +1,7 @@
 """The command line as a person meets it: what it writes, and one line with exit code 2 for what it cannot do."""
 
+import os
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -52,6 +54,7 @@ BAD = {
     "no such method": ([*PAIR, "--out", "{0}/o", "--method", "demon"], "did you mean demons"),
     "output is a file": ([*PAIR, "--out", "{0}/fixed.nii.gz"], "cannot be written"),
     "no data": (["data", "check", "acdc", "{0}/nowhere"], "no patient folder"),
+    "phantom into a file": (["data", "make", "acdc", "--out", "{0}/fixed.nii.gz"], "cannot be written"),
     "no data for a study": (["study", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
     "no such frame": (["study", "{0}", "--out", "{0}/o", "--frame", "huge"], "expected one of full, quick"),
     "no data to train on": (["train", "deformation", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
@@ -106,3 +109,11 @@ def test_a_stack_of_one_slice_is_registered(tmp_path):
         for path in (tmp_path / "out" / "moved.nii.gz", tmp_path / "fixed.nii.gz", tmp_path / "moving.nii.gz")
     )
     assert np.square(moved - fixed).mean() < 0.2 * np.square(moving - fixed).mean()
+
+
+def test_a_folder_whose_name_is_no_utf8_is_checked(tmp_path):
+    patient = tmp_path / os.fsdecode(b"M\xfcller") / "patient001"
+    patient.mkdir(parents=True)
+    (patient / "Info.cfg").write_text("ED: 1\nES: 2\n")
+    result = regthesis("data", "check", "acdc", patient.parent)
+    assert result.exit_code == 2 and "rename it" in result.stdout, result.output

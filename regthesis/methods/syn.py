@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from regthesis.deformation import Deformation
-from regthesis.geometry import Grid, read_image
+from regthesis.geometry import Grid
+from regthesis.images import read_displacement
 from regthesis.methods.base import Method, MissingPeer
 
 
@@ -51,7 +52,7 @@ class SyN(Method):
                 random_seed=1,
             )
             warp = next(path for path in found["fwdtransforms"] if path.endswith("Warp.nii.gz"))
-            return Deformation(grid.displacement_from_mm(read_image(Path(warp), rank=None))[None], grid)
+            return Deformation(grid.displacement_from_mm(read_displacement(Path(warp)))[None], grid)
 
 
 def _to_ants(ants, image, grid: Grid):
