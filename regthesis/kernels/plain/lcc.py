@@ -6,18 +6,20 @@ from torch.autograd.function import once_differentiable
 from regthesis.kernels.plain.box import box_count, box_sum
 from regthesis.kernels.shapes import Float, Tensor
 
+FLAT = 2.0**-26  # a variance of no more than this share of the mean square is none, on every backend, whatever the dtype
+
 
 def window_moments(a: Tensor, b: Tensor, window: int) -> tuple[Tensor, ...]:
-    """Means, variances and covariance over each window, the windows' voxel counts last.
+    """Means, variances and covariance over each window in float64, the windows' voxel counts last.
 
-    Where a variance is no more than rounding leaves of a constant, the covariance is zero: divided by the small
-    floor, its own rounding would else become a gradient.
+    Float32 would lose small variances beside large means. Where a window is `FLAT` the covariance is zero: divided
+    by a small floor, what rounding left of it would else become a value and a gradient.
     """
+    a, b = a.double(), b.double()
     count = box_count(tuple(a.shape[2:]), window, a.dtype, a.device)
     mean_a, mean_b, aa, bb, ab = (box_sum(torch.cat([a, b, a * a, b * b, a * b], 1), window) / count).chunk(5, 1)
     a_var, b_var = aa - mean_a * mean_a, bb - mean_b * mean_b
-    rounding = 16 * torch.finfo(a.dtype).eps
-    flat = (a_var <= rounding * aa) | (b_var <= rounding * bb)
+    flat = (a_var <= FLAT * aa) | (b_var <= FLAT * bb)
     cross = torch.where(flat, 0, ab - mean_a * mean_b)
     return mean_a, mean_b, a_var.clamp(min=0), b_var.clamp(min=0), cross, count
 
@@ -33,16 +35,17 @@ class _SquaredCorrelation(torch.autograd.Function):
         mean_a, mean_b, a_var, b_var, cross, count = window_moments(a, b, window)
         scale = cross / (a_var * b_var + floor)
         ctx.window = window
-        ctx.save_for_backward(a, b, mean_a, mean_b, a_var, b_var, scale, count)
-        return cross * scale
+        pulls = 2 * scale / count, -2 * scale * scale * b_var / count, -2 * scale * scale * a_var / count
+        kept = (x.to(a.dtype) for x in (mean_a, mean_b, scale, *pulls))
+        ctx.save_for_backward(a, b, *kept)
+        return (cross * scale).to(a.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        a, b, mean_a, mean_b, a_var, b_var, scale, count = ctx.saved_tensors
+        a, b, mean_a, mean_b, scale, cross_pull, a_pull, b_pull = ctx.saved_tensors
         floor_grad = -grad * scale * scale
-        cross_grad = 2 * grad * scale / count  # of the window's mean a b; the halves of the variances follow
-        a_grad, b_grad = 2 * floor_grad * b_var / count, 2 * floor_grad * a_var / count
+        cross_grad, a_grad, b_grad = grad * cross_pull, grad * a_pull, grad * b_pull
         pulled = torch.cat(
             [
                 cross_grad,
