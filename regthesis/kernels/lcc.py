@@ -96,4 +96,4 @@ def lcc(
         f, m = fixed, moving
         count = box_count(tuple(f.shape[2:]), window, f.dtype, f.device)
         f_power, m_power, cross = (box_sum(torch.cat([f * f, m * m, f * m], 1), window) / count).chunk(3, 1)
-    return (cross / (f_power * m_power + floor(power(f), power(m), tau)).sqrt()).mean()
+    return (cross / (f_power * m_power + floor(power(f), power(m), tau)).sqrt()).mean().to(fixed.dtype)
