@@ -16,7 +16,7 @@ WITHOUT_GRADIENT = {
 }
 CALLS = {  # the tensors that each is called with, and its other arguments
     "bending": [("field", dict(spacing="spacing"))],
-    "bspline": [("control", dict(shape="shape", grid_spacing="spacing"))],
+    "bspline": [("large", dict(shape="shape", grid_spacing="spacing"))],
     "compose": [("field field", {})],
     "diffusion": [("field", dict(spacing="spacing"))],
     "exp": [("field", dict(steps=2)), ("field", {}), ("field", dict(steps=2, recompute=True))],
@@ -35,7 +35,10 @@ CALLS = {  # the tensors that each is called with, and its other arguments
     ],
     "resize": [(kind, dict(shape="other shape", field=kind == "field")) for kind in ("image", "field")],
     "sad": [("image image", {})],
-    "smooth": [("image", dict(sigma=0.4)), ("image", dict(sigma=3.0, spacing="spacing"))],  # tap by tap, by a matrix
+    "smooth": [  # tap by tap where the kernel is short, else by a matrix
+        ("large", dict(sigma=0.6, size=3)),
+        ("image", dict(sigma=3.0, spacing="spacing")),
+    ],
     "ssd": [("image image", {})],
     "symmetric_lcc": [("image image field", dict(window=3, steps=2, tau=1e-2))],
     "warp": [("image field", {}), ("image field", dict(mode="nearest"))],
@@ -77,7 +80,9 @@ def arguments(rank, kinds, options, dtype=torch.float64):
             x = torch.empty(2, rank, *shape, dtype=torch.float64).uniform_(0.1, 0.3)
             tensors.append(x * (torch.rand(x.shape) < 0.5).double().mul(2).sub(1))
         else:
-            tensors.append(torch.rand(2, 2, *(shape if kind == "image" else [n + 5 for n in shape]), dtype=torch.float64))
+            tensors.append(
+                torch.rand(2, 2, *(shape if kind == "image" else [n + 5 for n in shape]), dtype=torch.float64)
+            )
     options = {key: values.get(value, value) if isinstance(value, str) else value for key, value in options.items()}
     return [x.to(dtype) for x in tensors], options
 

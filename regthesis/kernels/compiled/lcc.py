@@ -114,9 +114,7 @@ def _correlate(cc, moments, a, b, floor, flat, space, window, start, stop):
                     at, share = (z * ny + y) * nx, z_share[z] * y_share[y]
                     to, first = image * n + at, 5 * image * n + at
                     least = floor[image]
-                    _finish_row(
-                        cc, to, moments, first, n, least, flat, rows, sums, spare, x_share, share, nx, segment
-                    )
+                    _finish_row(cc, to, moments, first, n, least, flat, rows, sums, spare, x_share, share, nx, segment)
 
 
 @compiled

@@ -6,7 +6,9 @@ from torch.autograd.function import once_differentiable
 from regthesis.kernels.plain.box import box_count, box_sum
 from regthesis.kernels.shapes import Float, Tensor
 
-FLAT = 2.0**-26  # a variance of no more than this share of the mean square is none, on every backend, whatever the dtype
+FLAT = (
+    2.0**-26
+)  # a variance of no more than this share of the mean square is none, on every backend, whatever the dtype
 
 
 def window_moments(a: Tensor, b: Tensor, window: int) -> tuple[Tensor, ...]:
