@@ -27,7 +27,9 @@ def local_cc(
     (The thesis adds an absolute 1e-15, which leaves such regions to the noise.)
     A window is flat, and gives 0 with gradient 0, where either variance is at most 2^-26 of the mean square about the
     image's mean: a contrast of 1/8192 of the distance from that mean, below which float32 keeps too few digits. That
-    rule, and sums in float64, are those of every backend and dtype, so that each tau >= 0 means the same everywhere.
+    rule, and sums in float64, are those of every backend and dtype, so that each tau >= 0 means the same everywhere,
+    as long as tau S_a S_b and S_a S_b are numbers of float32: standard deviations between 1e-7 and 1e9 at the default
+    tau, from 1e-5 on at 1e-15.
     First derivatives only. Half precision is compared, and the result returned, in float32.
 
     Raises ValueError for shapes that differ, an even window, or a negative tau.
@@ -96,4 +98,4 @@ def lcc(
         f, m = fixed, moving
         count = box_count(tuple(f.shape[2:]), window, f.dtype, f.device)
         f_power, m_power, cross = (box_sum(torch.cat([f * f, m * m, f * m], 1), window) / count).chunk(3, 1)
-    return (cross / (f_power * m_power + floor(power(f), power(m), tau)).sqrt()).mean().to(fixed.dtype)
+    return (cross / (f_power * m_power + floor(power(f), power(m), tau)).sqrt()).mean()
