@@ -13,7 +13,7 @@ from regthesis.train.parallel import Worker, mean_over_workers, objective, worke
 from regthesis.train.report import Report
 from regthesis.train.run import Run
 from regthesis.train.samples import Samples, batch_of, data_hash, places, seed_of
-from regthesis.train.step import adam, annealed, set_rate, step
+from regthesis.train.step import adam, annealed, mixed_where_it_pays, set_rate, step
 
 
 def fit(
@@ -51,8 +51,9 @@ def fit(
     With `anneal` the rate rises over the first 50 steps and falls to zero along half a cosine; `steps` is then part of
     what a resumed run must share.
 
-    `device` is "cpu" or "cuda"; `mixed` computes the network in bfloat16. Under `torchrun` each process takes
-    `batch` samples a step. `about` goes into the card: the commit, the data's name.
+    `device` is "cpu" or "cuda"; `mixed` computes the network in bfloat16, but on a processor without it in float32:
+    then a line says so, and the card that mixed was off. Under `torchrun` each process takes `batch` samples a step.
+    `about` goes into the card: the commit, the data's name.
 
     Raises UserError for data that are empty, a folder with another run's checkpoint or a broken one, a device that
     is not there, or a loss that is not finite; the last checkpoint stays.
@@ -64,6 +65,7 @@ def fit(
         raise UserError(f"steps, batch and every: expected 1 or more, got {steps}, {batch} and {every}")
     with workers(device) as worker:
         model.to(worker.device)
+        mixed = mixed and mixed_where_it_pays(worker)
         optimiser = adam(model, rate, l2)
         settings = dict(rate=rate, l2=l2, batch=batch, every=every, seed=seed, mixed=mixed)
         settings |= {

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from torch import nn
 
 from regthesis.errors import UserError
@@ -19,6 +20,7 @@ def save_weights(path: Path | str, model: nn.Module, card: dict) -> None:
     write(Path(path), model.state_dict(), {**card, "model": type(model).__name__, "arguments": model.arguments})
 
 
+@torch.inference_mode(False)  # else a network first read in inference mode could never be refined or trained
 def load_weights(path: Path | str, kind: type[Network]) -> tuple[Network, dict]:
     """The network of class `kind` that a file holds, in evaluation mode, and its card.
 

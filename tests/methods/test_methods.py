@@ -110,6 +110,36 @@ def test_coarsening_keeps_the_field_of_view():
     assert coarsen(Grid((1, 64, 64), (8.0, 1.0, 1.0)), 4.0)[1][0] == 8.0
 
 
+BRIEF = {
+    "demons": {"levels": (6.0, 3.0), "iterations": (3, 2)},
+    "syn": {"iterations": (2, 1)},
+    "elastix8": {"iterations": 5, "resolutions": 2},
+    "elastix16": {"iterations": 5, "resolutions": 2},
+    "s3-refined": {"steps": 2, "code_steps": 2},
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ("demons", "identity") else pytest.mark.slow) for n in methods.names()]
+)
+def test_it_does_not_matter_whether_the_caller_wants_gradients(name, case):
+    method = replace(methods.get(name), **BRIEF.get(name, {}))
+
+    def run():
+        return method.register(replace(case, images=case.images.clone()))
+
+    try:
+        with torch.inference_mode():  # first: what is kept for later calls must serve them too
+            found = [run()]
+    except methods.MissingPeer as missing:
+        pytest.skip(str(missing))
+    with torch.no_grad():
+        found.append(run())
+    expected = run()
+    assert all(torch.equal(other.u, expected.u) for other in found)
+    assert name == "identity" or expected.u.any()
+
+
 def test_names_and_nearest_name():
     assert {"identity", "demons", "syn", "elastix8", "elastix16"} <= set(methods.names())
     with pytest.raises(UserError, match="did you mean demons"):
