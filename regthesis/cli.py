@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -36,31 +37,44 @@ def main():
     """The executable edition of a thesis on learned image registration."""
 
 
+def _need_the_book():
+    """Raises UserError where what chapters run with is not installed, before anything is written."""
+    missing = [
+        name for name in ("jupytext", "papermill", "nbformat", "ipykernel", "jupyter_book") if not find_spec(name)
+    ]
+    if missing:
+        raise UserError(f"{', '.join(missing)} not installed; add what the book needs: `pip install 'regthesis[book]'`")
+
+
 @main.command()
 @click.argument("chapter")
-@click.option("-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter.")
+@click.option(
+    "-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter; lists as a,b."
+)
 @click.option("--profile", default="quick", help="A file of chapters/profiles.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the executed notebook.")
-@click.option("--force", is_flag=True, help="Run even if nothing has changed.")
+@click.option("--force", is_flag=True, help="Run even if nothing has changed, in place of another run in --out.")
 @_plain_errors
 def run(chapter, parameters, profile, out, force):
     """Execute one CHAPTER (its number or name) and say where the notebook is.
 
-    Without -p and --out this is the run that `regthesis book` shows.
+    Without -p and --out this is the run that `regthesis book` shows; with -p it has a folder of its own, named by the
+    parameters.
     """
+    _need_the_book()
     from regthesis.book.chapters import book_root, find_page, typed
-    from regthesis.book.execute import execute
+    from regthesis.book.execute import execute, run_name
 
     root = book_root()
     page = find_page(chapter, root)
     overrides = {name: typed(name, value, page) for name, value in parameters}
     build = root / "_build"
-    if out or overrides:
-        out = out or build / "runs" / profile
-        results = out / "results"
+    if not (out or overrides):
+        folders = build / "executed" / profile, build / "results" / profile
     else:
-        out, results = build / "executed" / profile, build / "results" / profile
-    click.echo(execute(page, root, profile, overrides, out, results, force, report=_say))
+        own = out or build / "runs" / profile / run_name(overrides)
+        folders = own, own / "results"
+    click.echo(execute(page, root, profile, overrides, *folders, force, keep=bool(out), report=_say))
 
 
 @main.command()
@@ -69,6 +83,7 @@ def run(chapter, parameters, profile, out, force):
 @_plain_errors
 def book(profile, force):
     """Execute every chapter that has changed, then build the pages from the same run."""
+    _need_the_book()
     from regthesis.book.build import build
     from regthesis.book.chapters import book_root, notebook_pages
     from regthesis.book.execute import execute
@@ -124,24 +139,26 @@ def check(name, root):
 @click.option("--fixed", type=click.Path(path_type=Path), required=True, help="The image to match.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the results.")
 @click.option("--method", default="demons", help="Any of regthesis.methods.")
+@click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1.")
+@click.option("--overwrite", is_flag=True, help="Replace results that are in the folder.")
 @_plain_errors
-def register(moving, fixed, out, method):
+def register(moving, fixed, out, method, device, overwrite):
     """Register two images of your own, 2-D or 3-D.
 
     Writes the moved image in its own units, the displacement (a vector image in mm, LPS, from fixed to moving, as
-    ITK, 3D Slicer and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid.
+    ITK, 3D Slicer and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid, and result.json,
+    which says how they came about.
     """
-    from regthesis import methods
-    from regthesis.datasets import folder
-    from regthesis.geometry import write_image
+    from regthesis.book.printed import ROOT
+    from regthesis.book.provenance import commit
+    from regthesis.recipes.register import register
 
-    chosen = methods.get(method)
-    case = folder.pair(moving, fixed)
-    found = chosen.register(case)
-    found.save(out / "displacement.nii.gz")
-    write_image(folder.moved(moving, fixed, found), out / "moved.nii.gz")
-    write_image(case.grid.to_sitk(found.jacobian()[0, 0].numpy()), out / "jacobian.nii.gz")
-    click.echo(f"{out}: moved, displacement and jacobian in {found.seconds:.1f} s by {chosen.label}")
+    warn = lambda text: _say(f"regthesis: warning: {text}")  # noqa: E731
+    found = register(moving, fixed, out, method, device, overwrite, commit(ROOT), warn)
+    label, jacobian, folding = found["method"]["label"], found["jacobian"], found["folding"]
+    click.echo(f"{out}: moved, displacement, jacobian and result.json in {found['seconds']:.1f} s by {label}")
+    folds = f"{folding['voxels']} voxels fold ({folding['per_cent']:.2g} %)" if folding["voxels"] else "no voxel folds"
+    click.echo(f"Jacobian determinant {jacobian['min']:.3g} to {jacobian['max']:.3g}; {folds}")
 
 
 @main.group()

@@ -68,7 +68,9 @@ def _to_itk(itk, image, grid: Grid):
 
 def _reason(log: Path) -> str:
     """The last error that elastix describes in its log."""
-    described = re.findall(r"^Description: (.+)", log.read_text("utf-8", "replace") if log.is_file() else "", re.MULTILINE)
+    described = re.findall(
+        r"^Description: (.+)", log.read_text("utf-8", "replace") if log.is_file() else "", re.MULTILINE
+    )
     return described[-1] if described else ""
 
 

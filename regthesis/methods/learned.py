@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.base import Method
+from regthesis.methods.base import Method, seconds_since
 from regthesis.models.deformation import STEPS
 from regthesis.train import load_weights, read_card
 from regthesis.train.samples import data_hash
@@ -87,13 +88,13 @@ class Learned(Method):
         Raises:
             UserError: there are no weights, all have seen the case, or they are for another number of dimensions.
         """
-        network = self.network(case)
+        network = self.network(case).to(case.images.device)
         start = time.perf_counter()
         code, v = self.velocity(network, *on_network_grid(network, case))
         with torch.no_grad():
             v = on_case_grid(network, v, case, self.smoothing)
             u = kernels.exp(v, STEPS)
-        return Deformation(u, case.grid, v, code, time.perf_counter() - start)
+        return Deformation(u, case.grid, v, code, seconds_since(start, u.device))
 
     def pair(self, moving, fixed, grid):
         return self.register(Case("pair", torch.cat([moving, fixed]), grid))
@@ -104,16 +105,27 @@ class Learned(Method):
     ) -> tuple[Float[Tensor, "n z"] | None, Float[Tensor, "n d *space"]]:
         """Latent code, or None, and velocity of each pair on the network's grid and in its voxels."""
 
-    def network(self, case: Case) -> nn.Module:
-        """The network for a case."""
+    def about(self, case: Case) -> dict:
+        """The file of the weights that `case` is registered with, its SHA-256, and the fold that they left out."""
+        file = self.chosen(case)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        return {"weights": {"file": str(file), "sha256": digest, "fold": read_card(file).get("fold")}}
+
+    def chosen(self, case: Case) -> Path:
+        """The first file of weights that has not seen a case."""
         files = weight_files(self.weights, self.recipe)
         images = fingerprint(case)
         unseen = [file for file in files if images not in _seen(file, _written(file))]
         if not unseen:
             raise UserError(f"{case.id}: all networks in {self.weights} have seen these images; leave their fold out")
-        network = _load(unseen[0], _written(unseen[0]), self.kind)
+        return unseen[0]
+
+    def network(self, case: Case) -> nn.Module:
+        """The network for a case."""
+        file = self.chosen(case)
+        network = _load(file, _written(file), self.kind)
         if len(network.shape) != case.grid.rank:
-            raise UserError(f"{case.id}: {case.grid.rank}-D images, but {unseen[0]} is for {len(network.shape)}-D ones")
+            raise UserError(f"{case.id}: {case.grid.rank}-D images, but {file} is for {len(network.shape)}-D ones")
         return network
 
 

@@ -104,6 +104,7 @@ class VoxelMorph(Learned):
 
     name = "voxelmorph"
     label = "VM"
+    peer = "voxelmorph"
     kind = VoxelMorphNetwork
     recipe = "voxelmorph"
     weights: Path = WEIGHTS / "acdc" / "voxelmorph"
