@@ -2,7 +2,6 @@
 
 import functools
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -37,15 +36,6 @@ def main():
     """The executable edition of a thesis on learned image registration."""
 
 
-def _need_the_book():
-    """Raises UserError where what chapters run with is not installed, before anything is written."""
-    missing = [
-        name for name in ("jupytext", "papermill", "nbformat", "ipykernel", "jupyter_book") if not find_spec(name)
-    ]
-    if missing:
-        raise UserError(f"{', '.join(missing)} not installed; add what the book needs: `pip install 'regthesis[book]'`")
-
-
 @main.command()
 @click.argument("chapter")
 @click.option(
@@ -61,10 +51,10 @@ def run(chapter, parameters, profile, out, force):
     Without -p and --out this is the run that `regthesis book` shows; with -p it has a folder of its own, named by the
     parameters.
     """
-    _need_the_book()
-    from regthesis.book.chapters import book_root, find_page, typed
+    from regthesis.book.chapters import book_root, check_installed, find_page, typed
     from regthesis.book.execute import execute, run_name
 
+    check_installed()
     root = book_root()
     page = find_page(chapter, root)
     overrides = {name: typed(name, value, page) for name, value in parameters}
@@ -83,9 +73,10 @@ def run(chapter, parameters, profile, out, force):
 @_plain_errors
 def book(profile, force):
     """Execute every chapter that has changed, then build the pages from the same run."""
-    _need_the_book()
+    from regthesis.book.chapters import book_root, check_installed, notebook_pages
+
+    check_installed()
     from regthesis.book.build import build
-    from regthesis.book.chapters import book_root, notebook_pages
     from regthesis.book.execute import execute
 
     root = book_root()
@@ -149,16 +140,11 @@ def register(moving, fixed, out, method, device, overwrite):
     ITK, 3D Slicer and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid, and result.json,
     which says how they came about.
     """
-    from regthesis.book.printed import ROOT
-    from regthesis.book.provenance import commit
-    from regthesis.recipes.register import register
+    from regthesis.recipes.register import register, summary
 
     warn = lambda text: _say(f"regthesis: warning: {text}")  # noqa: E731
-    found = register(moving, fixed, out, method, device, overwrite, commit(ROOT), warn)
-    label, jacobian, folding = found["method"]["label"], found["jacobian"], found["folding"]
-    click.echo(f"{out}: moved, displacement, jacobian and result.json in {found['seconds']:.1f} s by {label}")
-    folds = f"{folding['voxels']} voxels fold ({folding['per_cent']:.2g} %)" if folding["voxels"] else "no voxel folds"
-    click.echo(f"Jacobian determinant {jacobian['min']:.3g} to {jacobian['max']:.3g}; {folds}")
+    record = register(moving, fixed, out, method, device, overwrite, _commit(), warn)
+    click.echo(f"{out}: {summary(record)}")
 
 
 @main.group()
@@ -186,11 +172,9 @@ def _training(command):
 
 
 def _train(build, root, out, profile, folds, skip, **arguments):
-    from regthesis.book.printed import ROOT
-    from regthesis.book.provenance import commit
     from regthesis.recipes.deformation import train
 
-    about = {"commit": commit(ROOT)}
+    about = {"commit": _commit()}
     card = train(root, out, build, frame=profile, count=folds, skip=_names(skip), about=about, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
@@ -294,6 +278,13 @@ def _show(rows, summary):
         click.echo(summary(rows).to_string())
     for why in rows.attrs["missing"].values():
         click.echo(why)
+
+
+def _commit():
+    from regthesis.book.printed import ROOT
+    from regthesis.book.provenance import commit
+
+    return commit(ROOT)
 
 
 def _names(text):

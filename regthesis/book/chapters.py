@@ -5,6 +5,7 @@ import difflib
 import math
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from regthesis.errors import UserError
 __all__ = [
     "Page",
     "book_root",
+    "check_installed",
     "check_origin",
     "find_page",
     "notebook_pages",
@@ -52,6 +54,13 @@ def book_root() -> Path:
         if (folder / "_toc.yml").is_file() and (folder / "chapters").is_dir():
             return folder
     raise UserError(f"no book here: neither {here} nor a folder above it holds _toc.yml and chapters/")
+
+
+def check_installed() -> None:
+    """Raises UserError where what runs and builds the book is not installed."""
+    tools = ("jupytext", "papermill", "nbformat", "ipykernel", "jupyter_book")
+    if missing := [name for name in tools if not find_spec(name)]:
+        raise UserError(f"{', '.join(missing)} not installed; add what the book needs: `pip install 'regthesis[book]'`")
 
 
 def toc_files(root: Path) -> list[str]:

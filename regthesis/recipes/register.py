@@ -19,7 +19,7 @@ from regthesis.case import Case
 from regthesis.datasets import folder
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
-from regthesis.files import together
+from regthesis.files import together, whole
 from regthesis.geometry import write_image
 from regthesis.methods.peer import one_line
 from regthesis.train.parallel import check_device
@@ -53,9 +53,7 @@ def register(
         found = _registered(chosen, case, device)
         determinant = found.jacobian()
         if not (found.u.isfinite().all() and determinant.isfinite().all()):
-            raise UserError(
-                f"{fixed}: {chosen.label} finds no finite displacement; look for extreme values in the images"
-            )
+            raise UserError(f"{fixed}: no finite displacement by {chosen.label}; look for extreme values in the images")
         found.save(scratch / "displacement.nii.gz")
         write_image(folder.moved(moving, fixed, found), scratch / "moved.nii.gz")
         write_image(case.grid.to_sitk(determinant[0, 0].numpy()), scratch / "jacobian.nii.gz")
@@ -63,19 +61,29 @@ def register(
             "version": __version__,
             "commit": commit,
             "method": {"name": chosen.name, "label": chosen.label, "parameters": asdict(chosen)},
+            **chosen.about(case),
             "versions": _versions(chosen.peer),
-            "inputs": {name: _origin(path) for name, path in (("moving", moving), ("fixed", fixed))},
-            "grid": {**asdict(case.grid), "order": "shape and spacing (mm) z y x, origin and direction x y z in LPS"},
+            "inputs": {"moving": _origin(moving), "fixed": _origin(fixed)},
+            "grid": asdict(case.grid),
             "device": torch.cuda.get_device_name(device) if device != "cpu" else "cpu",
             "threads": torch.get_num_threads(),
             "dtype": str(found.u.dtype).removeprefix("torch."),
             "seconds": found.seconds,
             **_regularity(determinant),
-            **chosen.about(case),
             "warnings": heard,
         }
-        (scratch / "result.json").write_text(json.dumps(record, indent=1, default=str) + "\n")
+        with whole(scratch / "result.json") as sibling:
+            sibling.write_text(json.dumps(record, indent=1, default=str) + "\n")
     return record
+
+
+def summary(record: dict) -> str:
+    """One line on what `register` did; whether the deformation folds is in it whatever the method."""
+    lowest, highest = record["jacobian"].values()
+    voxels, share = record["folding"].values()
+    folds = f"{voxels} voxels fold ({share:.2g} %)" if voxels else "no voxel folds"
+    seconds, label = record["seconds"], record["method"]["label"]
+    return f"registered in {seconds:.1f} s by {label}; Jacobian determinant {lowest:.3g} to {highest:.3g}, {folds}"
 
 
 def _registered(method: methods.Method, case: Case, device: str) -> Deformation:
