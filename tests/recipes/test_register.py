@@ -3,6 +3,7 @@
 import hashlib
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from regthesis.errors import UserError
 from regthesis.files import together
 from regthesis.methods.demons import Demons
 from regthesis.recipes.register import RESULTS
+from regthesis.train import read_card
 
 ENDING = "no voxel folds"
 
@@ -162,6 +164,21 @@ def test_who_comes_second_overwrites_nothing(tmp_path, there):
         for name in ("a", "b"):
             (slow / name).write_text("second")
     assert files(tmp_path) == {(folder / "b").relative_to(tmp_path): b"first"}
+
+
+@pytest.mark.slow
+def test_the_record_names_the_weights_that_were_taken_and_their_fold(tmp_path):
+    z, y, x = np.indices((8, 24, 24))
+    for name, centre in (("moving", 11), ("fixed", 12)):
+        image = sitk.GetImageFromArray(
+            np.exp(-((z - 4) ** 2 + (y - 12) ** 2 + (x - centre) ** 2) / 20).astype(np.float32)
+        )
+        sitk.WriteImage(image, str(tmp_path / f"{name}.mha"))
+    assert register(tmp_path, "--method", "s3").exit_code == 0
+    weights = json.loads((tmp_path / "out" / "result.json").read_text())["weights"]
+    content = Path(weights["file"]).read_bytes()
+    assert weights["sha256"] == hashlib.sha256(content).hexdigest()
+    assert weights["fold"] == read_card(weights["file"])["fold"] and f"fold{weights['fold'][0]}" in weights["file"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU at hand")
