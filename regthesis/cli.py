@@ -144,7 +144,7 @@ def register(moving, fixed, out, method, device, overwrite):
 
     warn = lambda text: _say(f"regthesis: warning: {text}")  # noqa: E731
     record = register(moving, fixed, out, method, device, overwrite, _commit(), warn)
-    click.echo(f"{out}: {summary(record)}")
+    click.echo(f"{click.format_filename(out)}: {summary(record)}")
 
 
 @main.group()

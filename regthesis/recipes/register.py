@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from regthesis import __version__, methods
+from regthesis import methods
 from regthesis.case import Case
 from regthesis.datasets import folder
 from regthesis.deformation import Deformation
@@ -57,12 +57,13 @@ def register(
         found.save(scratch / "displacement.nii.gz")
         write_image(folder.moved(moving, fixed, found), scratch / "moved.nii.gz")
         write_image(case.grid.to_sitk(determinant[0, 0].numpy()), scratch / "jacobian.nii.gz")
+        packages = ["torch", "numpy", "SimpleITK", *([chosen.peer] if chosen.peer else [])]
         record = {
-            "version": __version__,
+            "version": _version("regthesis"),
             "commit": commit,
             "method": {"name": chosen.name, "label": chosen.label, "parameters": asdict(chosen)},
             **chosen.about(case),
-            "versions": _versions(chosen.peer),
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "inputs": {"moving": _origin(moving), "fixed": _origin(fixed)},
             "grid": asdict(case.grid),
             "device": torch.cuda.get_device_name(device) if device != "cpu" else "cpu",
@@ -120,14 +121,11 @@ def _origin(image: Path) -> dict:
     return {"path": str(image), "sha256": hashes}
 
 
-def _versions(peer: str) -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("torch", "numpy", "SimpleITK", *([peer] if peer else [])):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # it was not installed by pip
+        return "unknown"
 
 
 @contextmanager
