@@ -107,11 +107,11 @@ class Learned(Method):
 
     def about(self, case: Case) -> dict:
         """The file of the weights that `case` is registered with, its SHA-256, and the fold that they left out."""
-        file = self.chosen(case)
+        file = self.weights_for(case)
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         return {"weights": {"file": str(file), "sha256": digest, "fold": read_card(file).get("fold")}}
 
-    def chosen(self, case: Case) -> Path:
+    def weights_for(self, case: Case) -> Path:
         """The first file of weights that has not seen a case."""
         files = weight_files(self.weights, self.recipe)
         images = fingerprint(case)
@@ -122,7 +122,7 @@ class Learned(Method):
 
     def network(self, case: Case) -> nn.Module:
         """The network for a case."""
-        file = self.chosen(case)
+        file = self.weights_for(case)
         network = _load(file, _written(file), self.kind)
         if len(network.shape) != case.grid.rank:
             raise UserError(f"{case.id}: {case.grid.rank}-D images, but {file} is for {len(network.shape)}-D ones")
