@@ -38,29 +38,33 @@ def main():
 
 @main.command()
 @click.argument("chapter")
-@click.option("-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter.")
+@click.option(
+    "-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter; lists as a,b."
+)
 @click.option("--profile", default="quick", help="A file of chapters/profiles.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the executed notebook.")
-@click.option("--force", is_flag=True, help="Run even if nothing has changed.")
+@click.option("--force", is_flag=True, help="Run even if nothing has changed, in place of another run in --out.")
 @_plain_errors
 def run(chapter, parameters, profile, out, force):
     """Execute one CHAPTER (its number or name) and say where the notebook is.
 
-    Without -p and --out this is the run that `regthesis book` shows.
+    Without -p and --out this is the run that `regthesis book` shows; with -p it has a folder of its own, named by the
+    parameters.
     """
-    from regthesis.book.chapters import book_root, find_page, typed
-    from regthesis.book.execute import execute
+    from regthesis.book.chapters import book_root, check_installed, find_page, typed
+    from regthesis.book.execute import execute, run_name
 
+    check_installed()
     root = book_root()
     page = find_page(chapter, root)
     overrides = {name: typed(name, value, page) for name, value in parameters}
     build = root / "_build"
-    if out or overrides:
-        out = out or build / "runs" / profile
-        results = out / "results"
+    if not (out or overrides):
+        folders = build / "executed" / profile, build / "results" / profile
     else:
-        out, results = build / "executed" / profile, build / "results" / profile
-    click.echo(execute(page, root, profile, overrides, out, results, force, report=_say))
+        own = out or build / "runs" / profile / run_name(overrides)
+        folders = own, own / "results"
+    click.echo(execute(page, root, profile, overrides, *folders, force, keep=bool(out), report=_say))
 
 
 @main.command()
@@ -69,8 +73,10 @@ def run(chapter, parameters, profile, out, force):
 @_plain_errors
 def book(profile, force):
     """Execute every chapter that has changed, then build the pages from the same run."""
+    from regthesis.book.chapters import book_root, check_installed, notebook_pages
+
+    check_installed()
     from regthesis.book.build import build
-    from regthesis.book.chapters import book_root, notebook_pages
     from regthesis.book.execute import execute
 
     root = book_root()
@@ -125,24 +131,21 @@ def check(name, root):
 @click.option("--fixed", type=click.Path(path_type=Path), required=True, help="The image to match.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the results.")
 @click.option("--method", default="demons", help="Any of regthesis.methods.")
+@click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1.")
+@click.option("--overwrite", is_flag=True, help="Replace results that are in the folder.")
 @_plain_errors
-def register(moving, fixed, out, method):
+def register(moving, fixed, out, method, device, overwrite):
     """Register two images of your own, 2-D or 3-D.
 
     Writes the moved image in its own units, the displacement (a vector image in mm, LPS, from fixed to moving, as
-    ITK, 3D Slicer and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid.
+    ITK, 3D Slicer and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid, and result.json,
+    which says how they came about.
     """
-    from regthesis import methods
-    from regthesis.datasets import folder
-    from regthesis.images import write_image
+    from regthesis.recipes.register import register, summary
 
-    chosen = methods.get(method)
-    case = folder.pair(moving, fixed)
-    found = chosen.register(case)
-    found.save(out / "displacement.nii.gz")
-    write_image(folder.moved(moving, fixed, found), out / "moved.nii.gz")
-    write_image(case.grid.to_sitk(found.jacobian()[0, 0].numpy()), out / "jacobian.nii.gz")
-    click.echo(f"{out}: moved, displacement and jacobian in {found.seconds:.1f} s by {chosen.label}")
+    warn = lambda text: _say(f"regthesis: warning: {text}")  # noqa: E731
+    record = register(moving, fixed, out, method, device, overwrite, _commit(), warn)
+    click.echo(f"{click.format_filename(out)}: {summary(record)}")
 
 
 @main.group()
@@ -170,11 +173,9 @@ def _training(command):
 
 
 def _train(build, root, out, profile, folds, skip, **arguments):
-    from regthesis.book.printed import ROOT
-    from regthesis.book.provenance import commit
     from regthesis.recipes.deformation import train
 
-    about = {"commit": commit(ROOT)}
+    about = {"commit": _commit()}
     card = train(root, out, build, frame=profile, count=folds, skip=_names(skip), about=about, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
@@ -278,6 +279,13 @@ def _show(rows, summary):
         click.echo(summary(rows).to_string())
     for why in rows.attrs["missing"].values():
         click.echo(why)
+
+
+def _commit():
+    from regthesis.book.printed import ROOT
+    from regthesis.book.provenance import commit
+
+    return commit(ROOT)
 
 
 def _names(text):

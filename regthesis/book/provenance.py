@@ -13,8 +13,13 @@ __all__ = ["collect", "commit", "line", "recorded_line"]
 
 
 def commit(root: Path) -> str:
-    """Short commit of the checkout, with "+dirty" where tracked files differ, or "unknown" without git."""
+    """Short commit of the checkout `root`, with "+dirty" where tracked files differ, or "unknown" where it is none.
+
+    A folder inside somebody else's checkout, as an installed package may be, has not that checkout's commit.
+    """
     try:
+        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != Path(root).resolve():
+            return "unknown"
         short = _git(root, "rev-parse", "--short", "HEAD")
         return short + ("+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):

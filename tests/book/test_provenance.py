@@ -49,3 +49,8 @@ def test_data_of_the_run_are_hashed(tmp_path):
 def test_line_is_safe_html():
     assert "&lt;b&gt;" in provenance.line(1.0, RUN | {"device": "<b>"})
     assert "1 thread " in provenance.line(1.0, RUN | {"threads": "1"})
+
+
+def test_a_folder_inside_a_checkout_has_not_its_commit(checkout):
+    (checkout / "site-packages").mkdir()
+    assert provenance.commit(checkout / "site-packages") == "unknown"
