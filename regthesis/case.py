@@ -16,6 +16,7 @@ class Case:
     Frame 0 is the moving (reference) image, end diastole for the heart; all later frames are fixed images.
     `images` is `(t, 1, *space)`, so that a pair has t = 2 and the fixed images are a batch.
     `masks` maps the frames that were segmented to integer labels `(1, 1, *space)`.
+    `structures`, where the data set has them, says which labels make which structure, as scores are to name it.
     `truth`, where the motion is known, is `(t - 1, d, *space)` in voxels with `warp(moving, truth) ~ fixed`.
     `dataset` names the data set whose reader made the case, and is empty for own images; `identity` tells whose
     images they are (see `regthesis.identity`).
@@ -27,6 +28,7 @@ class Case:
     masks: dict[int, Int[Tensor, "1 1 *space"]] = field(default_factory=dict)
     group: str = ""
     truth: Float[Tensor, "n d *space"] | None = None
+    structures: dict[str, tuple[int, ...]] = field(default_factory=dict)
     dataset: str = ""
     identity: frozenset[str] = frozenset()
 

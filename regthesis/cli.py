@@ -214,22 +214,32 @@ def _recording(frame):
     return lambda command: functools.reduce(lambda it, option: option(it), reversed(options), _plain_errors(command))
 
 
+_structures = click.option(
+    "--structures",
+    default="",
+    help="What to score, as gland=1,tumour=2+3; left out: ACDC's five, or each own label.",
+)
+
+
 @main.command()
 @_recording("full")
 @click.option("--methods", "names", default="identity,demons,elastix8,elastix16,syn", help="Names, with commas.")
 @click.option("--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all.")
 @click.option("--skip", default="", help="Patients to leave out, such as those a method was tuned on.")
 @click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only the patients of this fold; 0: all.")
-def study(root, out, names, frame, patients, skip, fold):
-    """Register every patient of the ACDC folder ROOT by every method and keep scores, configuration and verdicts.
+@_structures
+def study(root, out, names, frame, patients, skip, fold, structures):
+    """Register every patient of ROOT by every method and keep scores, configuration and verdicts.
 
-    Goes on where it was stopped.
+    ROOT is a folder in ACDC's layout, or a CSV of own pairs (moving, fixed, moving_seg, fixed_seg, group), which are
+    registered on their own grids and have no verdicts. Goes on where it was stopped, and may run beside others.
     """
     from regthesis.book.recorded import record
     from regthesis.evaluate import table
+    from regthesis.evaluate.structures import structures_named
 
-    rows = record(root, out, _names(names), frame, patients, _names(skip), fold)
-    _show(rows, table)
+    chosen = structures_named(structures)
+    _show(record(root, out, _names(names), frame, patients, _names(skip), fold, chosen), table)
 
 
 @main.command("trade-off")
@@ -237,14 +247,16 @@ def study(root, out, names, frame, patients, skip, fold):
 @click.option("--methods", "names", default="demons,elastix8,s3,s3-refined", help="Names, with commas.")
 @click.option("--patients", type=click.IntRange(1), default=10, help="So many, taken from the groups in turn.")
 @click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only patients of this fold; 0: any.")
-def trade_off(root, out, names, frame, patients, fold):
+@_structures
+def trade_off(root, out, names, frame, patients, fold, structures):
     """Register patients of the ACDC folder ROOT by methods over the setting that trades overlap for smoothness.
 
     Goes on where it was stopped.
     """
     from regthesis.book.recorded import record_trade_off
+    from regthesis.evaluate.structures import structures_named
 
-    rows = record_trade_off(root, out, _names(names), frame, patients, fold)
+    rows = record_trade_off(root, out, _names(names), frame, patients, fold, structures_named(structures))
     _show(rows, lambda them: them.pivot_table("value", ["method", "setting"], "metric").round(4))
 
 
@@ -274,9 +286,12 @@ def transport(root, out, frame):
 
 
 def _show(rows, summary):
-    """The summary of what was measured, and why some methods were not."""
+    """The summary of what was measured, where deformations fold, and why some methods were not measured."""
+    from regthesis.evaluate.records import folds
+
     if len(rows):
         click.echo(summary(rows).to_string())
+        click.echo("\n".join(folds(rows)))
     for why in rows.attrs["missing"].values():
         click.echo(why)
 

@@ -61,6 +61,8 @@ BAD = {
     "phantom into a file": (["data", "make", "acdc", "--out", "{0}/fixed.nii.gz"], "cannot be written"),
     "no data for a study": (["study", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
     "no such frame": (["study", "{0}", "--out", "{0}/o", "--frame", "huge"], "expected one of full, quick"),
+    "no such structures": (["study", "{0}", "--out", "{0}/o", "--structures", "gland"], "one name and its labels"),
+    "a study of no table": (["study", "{0}/fixed.nii.gz", "--out", "{0}/o"], "columns moving and fixed"),
     "no data to train on": (["train", "deformation", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
     "no such fold": (
         ["train", "deformation", "{0}", "--out", "{0}/o", "--fold", "6"],

@@ -32,6 +32,8 @@ from regthesis.identity import identity_of, phantom_identity
 from regthesis.images import read_displacement, read_image, read_labels
 
 LABELS = {0: "background", 1: "right ventricle", 2: "myocardium", 3: "left ventricle cavity"}
+STRUCTURES: dict[str, tuple[int, ...]] = {"LV-Myo": (2,), "LV": (2, 3), "LV-BP": (3,), "RV": (1,), "LV+RV": (1, 2, 3)}
+"""Structure name -> the labels it joins: those on which the thesis scores (section 4.3, Figure 4.5)."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = F
         masks={t: torch.from_numpy(sitk.GetArrayFromImage(m)).long()[None, None] for t, m in labels.items()},
         group=info["Group"],
         truth=None if sequence else _read_truth(_file(folder, es, "_motion"), volumes[1], grid),
+        structures=STRUCTURES,
         dataset=layout(root),
         identity=_identity(folder, [volumes[t] for t in segmented]),
     )
