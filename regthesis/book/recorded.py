@@ -16,8 +16,8 @@ from pathlib import Path
 import pandas as pd
 
 from regthesis import methods
-from regthesis.book import ledger, table41, table42
 from regthesis.book.description import describe, described, finish, united
+from regthesis.book.judged import judge
 from regthesis.datasets import acdc, folder
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import begun, locked
@@ -76,13 +76,12 @@ def record(
         everything = begun(out / "records.csv", COLUMNS)
         seconds = float(everything.loc[everything["metric"] == "seconds", "value"].sum())
         finish(out, everything, rows.attrs["missing"], seconds=seconds)
-        if _judged(root) and not structures:
-            table41.judge(everything, acdc.origin(root), common, "results", out)
+    judge(out)
     return rows
 
 
 def record_codes(root: Path, out: Path, frame: str) -> pd.Series:
-    """Keep the codes of all patients by each fold's S3; for each patient, whether his group was told from his own.
+    """Keep the codes of all patients by each fold's S3; for each patient, whether the group was told from the code.
 
     Raises:
         UserError: as `recipes.codes.codes`, or `out` cannot be written.
@@ -94,16 +93,7 @@ def record_codes(root: Path, out: Path, frame: str) -> pd.Series:
     right = told(rows)
     with described(out, about), whole(out / "records.csv") as sibling:
         rows.to_csv(sibling, index=False, float_format="%.5g")
-    if not _judged(root):
-        return right
-    ledger.check(
-        "C4.43",
-        100.0 * right.to_numpy(),
-        dataset=acdc.origin(root),
-        frame=acdc.frame_named(frame),
-        page="results",
-        results=out,
-    )
+    judge(out)
     return right
 
 
@@ -119,8 +109,7 @@ def record_transports(root: Path, out: Path, frame: str) -> pd.DataFrame:
     left_out = folds_left_out(root, weights, frame)
     with described(out, about):
         rows = transports(left_out, out / "records.csv")
-    if _judged(root):
-        table42.judge(rows, acdc.origin(root), "results", out)
+    judge(out)
     return rows
 
 
@@ -167,11 +156,3 @@ def _outside(root: Path, fold: int) -> tuple[str, ...]:
     """The patients of all other folds of five; nobody where `fold` is 0."""
     dealt = enumerate(folds(root), 1) if fold else ()
     return tuple(patient for number, patients in dealt if number != fold for patient in patients)
-
-
-def _judged(root: Path) -> bool:
-    """Own data have nothing to be compared with, nor has a package that was installed without the printed data."""
-    try:
-        return not Path(root).is_file() and bool(ledger.load())
-    except UserError:
-        return False

@@ -96,6 +96,6 @@ def scores(
     Raises:
         UserError: two cases have one name.
     """
-    check_names(cases)
+    check_study(cases)
     pairs = [(name, case, d) for name, some in found.items() for case, d in zip(cases, some, strict=True)]
     return pd.concat([evaluate(case, d, name, structures) for name, case, d in pairs], ignore_index=True)

@@ -18,7 +18,6 @@ from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import DomainWarning, UserError
-from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Number, Tensor
 from regthesis.methods.base import Method, seconds_since
 from regthesis.models.deformation import STEPS
@@ -69,14 +68,14 @@ class Learned(Method):
     def label(self) -> str:
         return self.network_label + ("" if self.smoothing else ", unsmoothed")
 
-    def smoothed_by(self, grid: Grid) -> float:
-        """By how many mm velocities are smoothed after the fact on a grid; 0 where it is not finer than the network's.
+    def smoothed_by(self, spacing: Sequence[Number]) -> float:
+        """By how many mm velocities are smoothed after the fact on a grid, 0 where it is not finer than the network's.
 
         Raises:
             UserError: there are no weights.
         """
-        spacing = read_card(weight_files(self.weights, self.recipe)[0])["arguments"]["spacing"]
-        return self.smoothing if is_finer(grid.spacing, spacing) else 0.0
+        own = read_card(weight_files(self.weights, self.recipe)[0])["arguments"]["spacing"]
+        return self.smoothing if is_finer(spacing, own) else 0.0
 
     def register(self, case: Case) -> Deformation:
         """As every method's, with the velocity and, where there is one, the latent code.

@@ -13,7 +13,7 @@ from regthesis.case import Case
 from regthesis.evaluate.growing import begun, finished, grown
 from regthesis.evaluate.records import measured
 from regthesis.evaluate.structures import Structures
-from regthesis.evaluate.study import check_names, study
+from regthesis.evaluate.study import check_study, study
 from regthesis.evaluate.table import case_means
 from regthesis.methods import Method
 
@@ -49,7 +49,7 @@ def trade_off(
         UserError: two cases or methods have one name, weights are missing, or `out` cannot be written or has other
             scores of them.
     """
-    check_names(cases, methods)
+    check_study(cases, methods)
     varied = [(method, *SETTINGS[method.name]) for method in methods if method.name in SETTINGS]
     todo = [(method, name, value) for method, name, values in varied for value in values]
     metrics = {case.id: [(it,) for it in METRICS if it in dict(measured(case, structures))] for case in cases}
