@@ -278,7 +278,8 @@ def test_the_page_settles_every_claim_that_the_ledger_sends_to_it():
 
 def test_settling_notes_a_failure_and_refuses_a_check_that_tells_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("REGTHESIS_RESULTS", str(tmp_path))
-    assert errata.settle("E5.3", printed=False, corrected=True, why="not finite").verdict == "fails"
+    assert errata.settle("E5.3", printed=False, corrected=True, why="not finite").verdict == "as extracted"
+    assert errata.settle("E5.6", printed=False, corrected=True, why="wrong power").verdict == "fails"
     assert (tmp_path / "errata.json").is_file()
     for printed, corrected in ((True, True), (False, False), (True, False)):
         with pytest.raises(ValueError, match="expected the printed form to fail"):

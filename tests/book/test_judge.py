@@ -153,7 +153,12 @@ def test_the_printed_rounding_is_allowed_where_it_is_wider_than_the_tolerance():
 
 @pytest.mark.parametrize(
     "id, value, verdict",
-    [("C5.10", 1088, "reproduced"), ("C5.10", 1089, "fails"), ("C5.11", 212e3, "reproduced"), ("C5.11", 213e3, "fails")],
+    [
+        ("C5.10", 1088, "reproduced"),
+        ("C5.10", 1089, "fails"),
+        ("C5.11", 212e3, "reproduced"),
+        ("C5.11", 213e3, "fails"),
+    ],
 )
 def test_a_count_is_exact_and_an_about_has_the_tolerance(id, value, verdict):
     assert judge.number(ledger.entry(id), np.array([float(value)]), "", None, None).verdict == verdict
@@ -179,9 +184,7 @@ def test_few_or_equal_values_have_no_interval():
 
 
 def order(relation: str, better: str = "higher", direction: str = "higher", alpha: float = 0.05):
-    return replace(
-        ledger.entry("C4.30/DICE/Dem"), relation=relation, better=better, direction=direction, alpha=alpha
-    )
+    return replace(ledger.entry("C4.30/DICE/Dem"), relation=relation, better=better, direction=direction, alpha=alpha)
 
 
 @quick

@@ -142,7 +142,10 @@ def test_series_are_paired_by_patient_and_not_by_place():
         assert (verdict.verdict, "effect +1.00" in verdict.why) == ("holds", True)
     undeformed = by_patient(dice(0.707))
     values = 0.812 + 0.5 * (undeformed - 0.707)
-    whys = {ledger.check("T4.1/S3/DICE", values, control=undeformed[o], **REAL).why for o in (slice(None), slice(None, None, -1))}
+    whys = {
+        ledger.check("T4.1/S3/DICE", values, control=undeformed[o], **REAL).why
+        for o in (slice(None), slice(None, None, -1))
+    }
     assert len(whys) == 1 and "expected of these cases" in whys.pop()
 
 
@@ -219,7 +222,9 @@ def test_a_drawn_figure_points_to_the_claims_that_it_carries():
     assert ledger.redrawn("F4.7", figure).why == "it carries no claim"
 
 
-@pytest.mark.parametrize("draw", [lambda ax: ax.imshow([[0, 1]]), lambda ax: ax.bar([0], [1]), lambda ax: ax.text(0, 0, "x")])
+@pytest.mark.parametrize(
+    "draw", [lambda ax: ax.imshow([[0, 1]]), lambda ax: ax.bar([0], [1]), lambda ax: ax.text(0, 0, "x")]
+)
 def test_a_picture_is_a_picture(draw):
     figure, (empty, ax) = plt.subplots(1, 2)
     with pytest.raises(UserError, match="picture is empty"):

@@ -42,10 +42,13 @@ def test_means_are_subtracted_as_printed():
     assert cells["T4.2/HCM/Our/difference"] == 0 and cells["T4.2/DCM/PL/difference"] == 3
 
 
-@pytest.mark.parametrize("ours, ladder, verdict", [(CANCELLING, STEADY, "fails"), (STEADY, CANCELLING, "holds")])
-def test_the_claim_counts_what_each_patient_lost(ours, ladder, verdict):
+@pytest.mark.parametrize(
+    "ours, ladder, verdict, off",
+    [(CANCELLING, STEADY, "fails", "10.0 by code and 3.1"), (STEADY, CANCELLING, "holds", "3.0 by code and 10.1")],
+)
+def test_the_claim_counts_what_each_patient_lost(ours, ladder, verdict, off):
     found = claim(transports(ours, ladder))
-    assert found.verdict == verdict and "10.0 by" in found.why
+    assert found.verdict == verdict and f"off by {off} by ladder" in found.why
     assert found.why.count("8 patients") == 2
 
 
