@@ -1,4 +1,4 @@
-"""The line of origin: the commit as git says it, or unknown, and nothing that breaks a page; recorded runs say theirs."""
+"""The line of origin: the commit as git says it, or unknown; safe on a page; recorded runs say their own."""
 
 import json
 import re

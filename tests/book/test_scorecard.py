@@ -1,10 +1,12 @@
 """The scorecard: every entry once for each verdict on it, with its source and the page that judged it."""
 
 import json
+import re
 
 import pytest
 
 from regthesis.book import ledger
+from regthesis.book.printed import ROOT
 from regthesis.book.scorecard import scorecard, verdicts
 from regthesis.errors import UserError
 
@@ -65,3 +67,24 @@ def test_the_recorded_runs_of_the_checkout_are_read():
     noted = verdicts("")
     assert set(noted["source"].str.split().str[0]) == {"recorded"}
     assert set(noted["verdict"]) <= {*ledger.VERDICTS, *ledger.BESIDE}
+
+
+# The pages that explain the verdicts
+
+
+def test_the_scorecard_explains_every_word_once():
+    page = (ROOT / "book" / "scorecard.md").read_text("utf-8")
+    explained = [word for words in re.findall(r"^(.+)\n: ", page, re.M) for word in words.split(", ")]
+    assert sorted(explained) == sorted([*ledger.VERDICTS, *ledger.BESIDE])
+
+
+def test_the_first_page_names_every_word_and_no_chapter():
+    """A list of chapters that are written, or are not, would be wrong one day."""
+    page = (ROOT / "book" / "start.md").read_text("utf-8")
+    assert set(re.findall(r"\*([a-z ]+)\*", page)) - {"recorded runs"} == {*ledger.VERDICTS, *ledger.BESIDE}
+    assert not re.search(r"[Cc]hapters? \d", page)
+
+
+def test_every_chapter_of_the_thesis_has_its_section():
+    page = (ROOT / "book" / "scorecard.md").read_text("utf-8")
+    assert re.findall(r'card\["chapter"\] == (\d)', page) == sorted({str(e.chapter) for e in ledger.load().values()})
