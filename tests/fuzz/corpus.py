@@ -46,7 +46,9 @@ quick = True
 print(name, seed, rate)
 ```
 """
-TOC = "format: jb-book\nroot: book/start\nparts:\n  - caption: Chapters\n    chapters:\n      - file: chapters/01_page\n"
+TOC = (
+    "format: jb-book\nroot: book/start\nparts:\n  - caption: Chapters\n    chapters:\n      - file: chapters/01_page\n"
+)
 KNOWN = '{"seed": 0}\n'  # a population that the shipped networks of phantoms know
 PROFILE = "# A profile.\nseed: 1\nname: a\n01_page:\n  rate: 0.25\n  quick: true\n"
 
@@ -214,7 +216,7 @@ def _run(rng: Random) -> tuple:
 
 
 def _book(rng: Random) -> tuple:
-    """Only refused before a page runs: pages take jupyter-book half a minute."""
+    """Refused at the latest for want of a _config.yml: building pages takes half a minute."""
     return "book", ["--profile", "quick"], (), "_build"
 
 

@@ -1,9 +1,9 @@
 """What must hold of every call, whatever its inputs: a person is told in a line, and nothing is left half-written.
 
-After exit code 2 the folder is as it was, or holds in addition what an earlier piece of work wrote whole: rows at the end
-of a `records.csv` with the `run.json` that describes them, or patients of a phantom with their `phantom.json`. After 0
-the promised files are there, and all that is new can be read. A temporary sibling is never left, nor is a lock
-without the file that it locks.
+After exit code 2 the folder is as it was, or holds in addition what an earlier piece of work wrote whole: rows of a
+`records.csv` with the `run.json` that describes them, patients of a phantom with their `phantom.json`, or executed
+notebooks. After 0 the promised files are there, and all that is new can be read. A temporary sibling is never left,
+nor is a lock without the file that it locks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ import yaml
 from corpus import Call
 from runner import Result
 
-SAID = re.compile(r"\w+: (running \(.*\)|unchanged)|regthesis: warning: .*|.*\|.*\|.*(it/s|s/it|patient).*|.*Executing: .*")
+ALLOWED = re.compile(  # beside the line of error: progress, warnings, and what libraries in C print past Python
+    r"\w+: (running \(.*\)|unchanged)|(phantom|Executing): .*|regthesis: warning: .*"
+    r"|\*\* (ERROR|WARNING)\b.*|WARNING: In .*|\w+ \(0x[0-9a-f]+\): .*|lib(png|tiff)\b.*|TIFF\w+: .*"
+)
 Tree = dict[str, str]
 
 
@@ -59,7 +62,9 @@ def faults(call: Call, before: Tree, result: Result, limit: float) -> list[str]:
     if result.code == 2:
         return found + [f"left after exit code 2: {name!r}" for name in _unfinished(call, before, new)]
     if result.code == 0:
-        found += [f"promised, not there: {name}" for name in call.promised if os.path.normpath(f"{out}/{name}") not in after]
+        found += [
+            f"promised, not there: {name}" for name in call.promised if os.path.normpath(f"{out}/{name}") not in after
+        ]
         found += [f"{name!r}: {why}" for name in new if (why := _unreadable(call.folder / name))]
     return found
 
@@ -74,7 +79,7 @@ def _ending(result: Result) -> list[str]:
         return [f"exit code {result.code}"]
     if result.code == 0 or (result.err.startswith("Usage: ") and "\nError: " in result.err):
         return []
-    lines = [line for line in result.err.split("\n") if line.strip() and not SAID.fullmatch(line.split("\r")[-1])]
+    lines = [line for line in result.err.split("\n") if line.strip() and not ALLOWED.fullmatch(line.split("\r")[-1])]
     if "\nbroken: " in result.out and not lines:  # the list of faults is what `data check` is asked for
         return []
     if not lines or not lines[-1].startswith("regthesis: "):
@@ -86,7 +91,11 @@ def _last_frame(text: str) -> str:
     """The last function of the package in a traceback, and the error."""
     frames = re.findall(r'File "[^"]*/(regthesis/[^"]*)", line (\d+), in (\S+)', text)
     where = "{}:{} {}".format(*frames[-1]) if frames else "outside of the package"
-    error = [line for line in text.strip().splitlines() if re.match(r"[\w.]+(Error|Exception|Warning|Exit|Interrupt)\b", line)]
+    error = [
+        line
+        for line in text.strip().splitlines()
+        if re.match(r"[\w.]+(Error|Exception|Warning|Exit|Interrupt)\b", line)
+    ]
     return f"{where}: {error[-1][:200] if error else text.strip().splitlines()[-1][:200]}"
 
 
@@ -111,9 +120,14 @@ def _unfinished(call: Call, before: Tree, new: Tree) -> list[str]:
     for name in rows:
         allowed |= {os.path.join(os.path.dirname(name), other) for other in ("records.csv", "run.json")}
     for name in patients:
-        allowed |= {other for other in new if other.startswith(name)} | {os.path.join(os.path.dirname(name), "phantom.json")}
+        allowed |= {other for other in new if other.startswith(name)} | {
+            os.path.join(os.path.dirname(name), "phantom.json")
+        }
+    allowed |= {name for name in new if name.endswith(".ipynb") and not _unreadable(call.folder / name)}
     folders = {os.path.dirname(name) for name in allowed}
-    allowed |= {name for name in new if name.endswith(".lock") or any(f"{it}/".startswith(f"{name}/") for it in folders)}
+    allowed |= {
+        name for name in new if name.endswith(".lock") or any(f"{it}/".startswith(f"{name}/") for it in folders)
+    }
     return [name for name in new if name not in allowed and not _is_scratch(name, before | new)]
 
 

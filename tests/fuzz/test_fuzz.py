@@ -52,7 +52,7 @@ def told(call: Call, result: Result, found: list[str], seed: int | str) -> str:
     """A failure for people."""
     facts = [f"seed {seed}: regthesis {' '.join(map(repr, call.words))}", f"  in {call.folder}"]
     facts += [f"  spoilt, {what}" for what in call.spoilt] + [f"  FAULT {fault}" for fault in found]
-    return "\n".join([*facts, result.out[-1500:], result.err[-3000:]])
+    return "\n".join([*facts, result.out[-600:], result.err[-600:]])
 
 
 def test_every_command_has_inputs_here():
