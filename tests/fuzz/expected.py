@@ -22,10 +22,6 @@ import yaml
 from corpus import Call
 from runner import Result
 
-ALLOWED = re.compile(  # beside the line of error: progress, warnings, and what libraries in C print past Python
-    r"\w+: (running \(.*\)|unchanged)|(phantom|Executing): .*|regthesis: warning: .*"
-    r"|\*\* (ERROR|WARNING)\b.*|WARNING: In .*|\w+ \(0x[0-9a-f]+\): .*|lib(png|tiff)\b.*|TIFF\w+: .*"
-)
 Tree = dict[str, str]
 
 
@@ -77,14 +73,16 @@ def _ending(result: Result) -> list[str]:
         return [f"traceback: {_last_frame(result.out + result.err)}"]
     if result.code not in (0, 2):
         return [f"exit code {result.code}"]
-    if result.code == 0 or (result.err.startswith("Usage: ") and "\nError: " in result.err):
+    if result.code == 0 or re.search("^Error: ", result.err, re.MULTILINE):  # click's own
         return []
-    lines = [line for line in result.err.split("\n") if line.strip() and not ALLOWED.fullmatch(line.split("\r")[-1])]
-    if "\nbroken: " in result.out and not lines:  # the list of faults is what `data check` is asked for
-        return []
-    if not lines or not lines[-1].startswith("regthesis: "):
-        return [f"exit code 2, and the last line is no `regthesis: ...`: {lines[-1:]}"]
-    return [f"more than one line of error: {lines}"] if len(lines) > 1 else []
+    lines = [line for line in result.err.split("\n") if line.strip()]  # libraries in C print here, past Python
+    found = [f"a warning of Python: {line}" for line in lines if re.search(r"\.py:\d+: \w*Warning: ", line)]
+    if "\nbroken: " in result.out:  # the list of faults is what `data check` is asked for
+        return found
+    own = [line for line in lines if line.startswith("regthesis: ") and not line.startswith("regthesis: warning: ")]
+    if not own or lines[-1] != own[-1]:
+        found.append(f"exit code 2, and the last line is no `regthesis: ...`: {lines[-1:]}")
+    return found + [f"more than one line of error: {own}"] * (len(own) > 1)
 
 
 def _last_frame(text: str) -> str:

@@ -95,11 +95,11 @@ def _bytes(rng: Random, call: Call) -> str | None:
             ("noise", content[:at] + rng.randbytes(length) + content[at + length :]),
             ("twice", content + content),
             ("noise in front", rng.randbytes(length) + content),
-            ("zipped", gzip.compress(content)),
+            ("zipped", gzip.compress(content, mtime=0)),
             ("unzipped", _unzipped(content)),
         ]
     )
-    path.write_bytes(gzip.compress(new) if inside else new)
+    path.write_bytes(gzip.compress(new, mtime=0) if inside else new)
     return f"{what} at {at}, {length} bytes, of {_named(path, call)}" + (", zipped again" if inside else "")
 
 
@@ -122,7 +122,7 @@ def _header(rng: Random, call: Call) -> str | None:
         new = bytearray(content)
         with suppress(struct.error):  # it is spoilt and short already
             struct.pack_into(f"<{code}", new, at, value)
-        path.write_bytes(gzip.compress(bytes(new)) if path.name.endswith(".gz") else bytes(new))
+        path.write_bytes(gzip.compress(bytes(new), mtime=0) if path.name.endswith(".gz") else bytes(new))
         return f"{field} = {value!r} in {_named(path, call)}"
     lines = content.split(b"\n")
     heads = [n for n, line in enumerate(lines[:20]) if re.match(rb"[\w ]+(=|:)", line)]

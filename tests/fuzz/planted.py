@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import click
@@ -26,8 +27,11 @@ def main(fault, out):
         (out / ".7.numbers.json").touch()
     if fault == "input":
         Path("input.txt").write_text("spoilt")
-    if fault in ("left", "refused", "one", "input", "torn"):
-        click.echo("regthesis: input.txt: is wrong; mend it" + ("\nand this" if fault == "torn" else ""), err=True)
+    if fault == "warned":
+        warnings.warn("of no use to a person", stacklevel=1)
+    if fault in ("left", "refused", "one", "input", "torn", "twice", "warned"):
+        more = {"torn": "\nand this", "twice": "\nregthesis: and this"}.get(fault, "")
+        click.echo(f"regthesis: input.txt: is wrong; mend it{more}", err=True)
     if fault == "segmentation":
         import ctypes
 
