@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 import torch
@@ -88,12 +89,13 @@ def test_a_stranger_in_acdc_layout_is_refused(real_data):
             methods.get(name).weights_for(acdc.read(root, acdc.patients(root)[0], acdc.QUICK))
 
 
-def test_a_study_of_strangers_ends_before_it_begins(real_data, tmp_path):
+def test_a_study_leaves_strangers_to_the_methods_that_may_register_them(real_data, tmp_path):
     command = ["study", str(real_data / "sunnybrook"), "--frame", "quick", "--methods", "identity,s3"]
     result = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "out")])
-    assert result.exit_code == 2 and not (tmp_path / "out").exists()
+    assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
     assert "SCD0000101: is no patient of acdc" in result.stderr and "so it is with SCD0000201" in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    rows = pd.read_csv(tmp_path / "out" / "records.csv")
+    assert set(rows["method"]) == {"identity"} and rows["case"].nunique() == 3
 
 
 def test_the_same_data_are_known_by_their_outlines_not_by_layout_or_number(real_data, tmp_path):

@@ -196,6 +196,10 @@ def _recorded(rng: Random) -> tuple:
     return "known", [".", "--out", "out", "--frame", "quick"], ("run.json",), None
 
 
+def _judge(rng: Random) -> tuple:
+    return "kept", ["kept"], ("kept/run.json",), None
+
+
 def _deformation(rng: Random) -> tuple:
     return _train(rng.choice(["trained", "trained", "out"]))
 
@@ -228,6 +232,7 @@ CALLS = {
     "trade-off": _trade_off,
     "codes": _recorded,
     "transport": _recorded,
+    "judge": _judge,
     "train deformation": _deformation,
     "train voxelmorph": _voxelmorph,
     "run": _run,
