@@ -5,7 +5,9 @@ import torch
 from torch.distributions import Normal
 
 from regthesis import kernels
+from regthesis.book import equations
 from regthesis.book.equations import OneNumber, symmetric_lcc
+from regthesis.models.deformation import DeformationCVAE
 
 
 def pair(seed=0, shape=(6, 9, 11)):
@@ -40,3 +42,44 @@ def test_slopes_are_those_of_the_match():
     draws = Normal(0.0, 1.0).icdf((torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000)
     found = torch.autograd.grad(OneNumber().match(mu, sigma, draws), (mu, sigma))
     assert [float(slope) for slope in found] == pytest.approx(OneNumber().slopes(0.3, 0.8), rel=1e-3)
+
+
+def network_and_pair():
+    torch.manual_seed(0)
+    shape = (16, 24, 32)
+    network = DeformationCVAE(shape, (3.15, 3.0, 3.0), latent=4).eval()
+    for head in network.heads:  # velocities of some voxels
+        torch.nn.init.normal_(head[-1].weight, std=0.2)
+    return network, *(kernels.smooth(torch.randn(1, 1, *shape), 2.0) for _ in "MF")
+
+
+def verdicts():
+    return {verdict.id: verdict.verdict for verdict in equations.judge(*network_and_pair())}
+
+
+def test_all_five_equations_are_reproduced():
+    assert verdicts() == dict.fromkeys(("E4.1", "E4.3", "E4.7", "E4.8", "E4.9"), "reproduced")
+
+
+def without_square(mu, log_variance):
+    return 0.5 * (log_variance.exp() + mu.abs() - 1 - log_variance).sum()
+
+
+def noise_left_alone(self, mu, sigma, draws):
+    return Normal(self.slope * mu + draws, self.noise).log_prob(mu.new_tensor(self.seen)).mean() + 0 * sigma
+
+
+BROKEN = {
+    "E4.1": ("kl_to_prior", without_square),
+    "E4.3": ("kernels.exp", lambda v, steps: -v),
+    "E4.7": ("kernels.symmetric_lcc", lambda f, m, v, **more: kernels.local_cc(f, m).mean()),
+    "E4.8": ("OneNumber.bound", OneNumber.match),
+    "E4.9": ("OneNumber.match", noise_left_alone),
+}
+
+
+@pytest.mark.parametrize("id", BROKEN)
+def test_a_broken_step_is_seen(monkeypatch, id):
+    name, other = BROKEN[id]
+    monkeypatch.setattr(f"regthesis.book.equations.{name}", other)
+    assert verdicts()[id] == "fails"
