@@ -5,7 +5,7 @@ Grad Det-Jac is in 10^-2 per mm; the thesis prints no unit of length.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from regthesis.book import ledger
 from regthesis.evaluate.statistics import mean_interval, wilcoxon
 from regthesis.evaluate.table import case_means
 
-__all__ = ["COLUMNS", "ROWS", "apart", "as_they_are", "beside", "judge", "values"]
+__all__ = ["COLUMNS", "ROWS", "apart", "as_they_are", "beside", "judge", "printed", "values"]
 
 ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN", "voxelmorph": "VM", "s1": "S1", "s3": "S3"}
 COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDetJac"}
@@ -78,6 +78,13 @@ def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             found = [f"{cell.mean():.3f} (n = {len(cell)})" if len(cell) else "–" for cell in cells]
             lines[id] = [ledger.entry(id).printed, *found]
     return pd.DataFrame(lines, ["printed", *runs]).T.rename_axis("entry")
+
+
+def printed(columns: Sequence[str]) -> pd.DataFrame:
+    """The printed means, a row a method that registers and a column each of `columns`."""
+    rows = {method: row for method, row in ROWS.items() if row != "Undef"}
+    cells = {c: {m: ledger.entry(f"T4.1/{row}/{c}").value for m, row in rows.items()} for c in columns}
+    return pd.DataFrame(cells)
 
 
 def judge(
