@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Int, Tensor
 
@@ -15,6 +16,7 @@ class Case:
     Frame 0 is the moving (reference) image, end diastole for the heart; all later frames are fixed images.
     `images` is `(t, 1, *space)`, so that a pair has t = 2 and the fixed images are a batch.
     `masks` maps the frames that were segmented to integer labels `(1, 1, *space)`.
+    `structures`, where the data set has them, says which labels make which structure, as scores are to name it.
     `truth`, where the motion is known, is `(t - 1, d, *space)` in voxels with `warp(moving, truth) ~ fixed`.
     `dataset` names the data set whose reader made the case, and is empty for own images; `identity` tells whose
     images they are (see `regthesis.identity`).
@@ -26,6 +28,7 @@ class Case:
     masks: dict[int, Int[Tensor, "1 1 *space"]] = field(default_factory=dict)
     group: str = ""
     truth: Float[Tensor, "n d *space"] | None = None
+    structures: dict[str, tuple[int, ...]] = field(default_factory=dict)
     dataset: str = ""
     identity: frozenset[str] = frozenset()
 
@@ -50,9 +53,18 @@ class Case:
 
     @property
     def moving_mask(self) -> Int[Tensor, "1 1 *space"]:
+        """Raises UserError where the moving image has no mask."""
+        if 0 not in self.masks:
+            raise UserError(f"{self.id}: no mask of the moving image; give one")
         return self.masks[0]
 
     @property
     def fixed_mask(self) -> Int[Tensor, "1 1 *space"]:
-        """The mask of the last segmented frame: end systole, in a pair the fixed image's."""
-        return self.masks[max(self.masks)]
+        """The mask of the last segmented fixed frame: end systole, in a pair the fixed image's.
+
+        Raises UserError where no fixed image has a mask.
+        """
+        frame = max(self.masks, default=0)
+        if frame == 0:
+            raise UserError(f"{self.id}: no mask of a fixed image; give one")
+        return self.masks[frame]

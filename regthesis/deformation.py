@@ -8,7 +8,8 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from regthesis import kernels
-from regthesis.geometry import Grid, read_image, write_image
+from regthesis.geometry import Grid
+from regthesis.images import read_displacement, write_image
 from regthesis.kernels.shapes import Float, Int, Tensor
 
 
@@ -42,7 +43,12 @@ class Deformation:
         return Deformation(kernels.inverse(self.u), self.grid)
 
     def compose(self, inner: Deformation) -> Deformation:
-        """This map after `inner`: `M.warp(self.compose(inner)) == (M.warp(self)).warp(inner)`."""
+        """This map after `inner`: `M.warp(self.compose(inner)) == (M.warp(self)).warp(inner)`.
+
+        Raises ValueError where they live on two different grids: displacements in voxels mean nothing on another.
+        """
+        if difference := self.grid.difference(inner.grid):
+            raise ValueError(f"inner: does not live on the grid of the outer deformation: {difference}; resample it")
         return Deformation(kernels.compose(self.u, inner.u), self.grid)
 
     def jacobian(self) -> Float[Tensor, "n 1 *space"]:
@@ -63,12 +69,12 @@ class Deformation:
 
     @classmethod
     def load(cls, path: Path | str) -> Deformation:
-        """Read what `save` wrote.
+        """Read what `save` wrote, or another displacement in mm (LPS) as ITK writes it.
 
         Raises:
-            UserError: the file is missing or broken.
+            UserError: the file is missing or broken, or no displacement in that layout.
         """
-        image = read_image(Path(path), rank=None)
+        image = read_displacement(Path(path))
         grid = Grid.of(image)
         return cls(grid.displacement_from_mm(image)[None], grid)
 

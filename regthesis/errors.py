@@ -7,6 +7,10 @@ class UserError(ValueError):
     The command line prints the message and exits with code 2; in Python it is a `ValueError`.
     """
 
+    def __init__(self, message: str):
+        """A path may hold bytes that are no UTF-8, which no terminal and no file takes: they become `?`."""
+        super().__init__(message.encode("utf-8", "replace").decode())
+
 
 class DomainWarning(UserWarning):
     """A network registers images of a kind that it has not been trained on; the result needs a second look."""

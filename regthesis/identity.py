@@ -58,6 +58,6 @@ def _outline(labels: np.ndarray) -> str:
 
 def _hash(slice_: np.ndarray) -> str:
     """Hash of shape and values; whole numbers count as such, whatever type they are stored in."""
-    whole = slice_.astype(np.int64) if np.array_equal(slice_, np.round(slice_)) else slice_.astype(np.float64)
-    little = np.ascontiguousarray(whole).astype(whole.dtype.newbyteorder("<"))
+    whole = np.array_equal(slice_, np.round(slice_)) and np.abs(slice_.astype(np.float64)).max() < 2**53
+    little = np.ascontiguousarray(slice_).astype("<i8" if whole else "<f8")
     return hashlib.sha256(f"{little.shape} {little.dtype.kind}".encode() + little.tobytes()).hexdigest()[:DIGITS]

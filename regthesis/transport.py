@@ -14,6 +14,7 @@ import torch
 from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
+from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Int, Tensor
 from regthesis.methods.base import Method
@@ -21,6 +22,7 @@ from regthesis.methods.learned import on_case_grid, on_network_grid
 from regthesis.models.deformation import STEPS, DeformationCVAE
 
 RV, CAVITY = 1, 3  # labels of ACDC
+POSE = {RV: "right ventricle", CAVITY: "left cavity"}  # what tells how a heart lies
 
 
 def ladder(
@@ -41,7 +43,12 @@ def alignment(source: Int[Tensor, "1 1 *space"], target: Int[Tensor, "1 1 *space
 
     The centres of the left cavities meet, and in the plane of the slices the line from the left to the right
     ventricle points the same way. The thesis rotated by hand.
+
+    Raises:
+        UserError: a mask lacks the left cavity or the right ventricle.
     """
+    check_posed(source, "source")
+    check_posed(target, "target")
     (centre, angle), (goal, wanted) = (_pose(mask, grid) for mask in (source, target))
     turn = angle - wanted
     rotation = torch.eye(3)
@@ -50,6 +57,13 @@ def alignment(source: Int[Tensor, "1 1 *space"], target: Int[Tensor, "1 1 *space
     x = kernels.identity_grid(grid.shape)
     reached = torch.einsum("ij,j...->i...", rotation * mm / mm[:, None], x - goal.view(-1, 1, 1, 1))
     return (reached + centre.view(-1, 1, 1, 1) - x)[None]
+
+
+def check_posed(mask: Int[Tensor, "1 1 *space"], whose: str) -> None:
+    """Raises UserError where a heart's mask does not tell how it lies."""
+    for label, name in POSE.items():
+        if not (mask == label).any():
+            raise UserError(f"{whose}: no {name} (label {label}) in the mask, by which hearts are aligned; segment it")
 
 
 def _pose(mask: Int[Tensor, "1 1 *space"], grid: Grid) -> tuple[Tensor, float]:
@@ -79,6 +93,9 @@ def pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Method) 
     """A patient's `own` deformation on a healthy heart, over a registration of the two by `method`.
 
     The patient is first aligned rigidly by the masks at end diastole. `own` needs a velocity, `method` gives one.
+
+    Raises:
+        UserError: a mask lacks the left cavity or the right ventricle.
     """
     affine = alignment(patient.moving_mask, healthy.moving_mask, patient.grid)
     aligned, motion = kernels.warp(patient.moving, affine), pulled_back(own.velocity, affine)

@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "regthesis"
 FLOORS = [
     {"kernels", "errors"},
-    {"models", "files"},
+    {"models", "files", "nifti", "dicom"},
+    {"images"},
     {"geometry", "train", "identity"},
     {"case", "deformation"},
     {"datasets", "weights"},

@@ -1,5 +1,8 @@
 """The command line as a person meets it: what it writes, and one line with exit code 2 for what it cannot do."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -26,7 +29,9 @@ def discs(tmp_path):
     disc(tmp_path / "moving.nii.gz", 22)
     disc(tmp_path / "fixed.nii.gz", 25)
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((8, 8, 3), np.uint8), isVector=True), str(tmp_path / "colour.png"))
-    (tmp_path / "made").mkdir()
+    for folder in ("made", "taken", "blocked", "blocked/result.json"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "taken" / "moved.nii.gz").write_text("mine")
     (tmp_path / "made" / "phantom.json").write_text("{}")
     return tmp_path
 
@@ -35,7 +40,8 @@ def test_register_writes_what_itk_resamples_with(discs):
     out = discs / "out"
     result = regthesis("register", "--moving", discs / "moving.nii.gz", "--fixed", discs / "fixed.nii.gz", "--out", out)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in out.iterdir()) == ["displacement.nii.gz", "jacobian.nii.gz", "moved.nii.gz"]
+    names = ["displacement.nii.gz", "jacobian.nii.gz", "moved.nii.gz", "result.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
     moving, fixed = (sitk.ReadImage(str(discs / f"{name}.nii.gz")) for name in ("moving", "fixed"))
     transform = Deformation.load(out / "displacement.nii.gz").to_sitk()
     moved, target, source = (
@@ -52,8 +58,11 @@ BAD = {
     "no such method": ([*PAIR, "--out", "{0}/o", "--method", "demon"], "did you mean demons"),
     "output is a file": ([*PAIR, "--out", "{0}/fixed.nii.gz"], "cannot be written"),
     "no data": (["data", "check", "acdc", "{0}/nowhere"], "no patient folder"),
+    "phantom into a file": (["data", "make", "acdc", "--out", "{0}/fixed.nii.gz"], "cannot be written"),
     "no data for a study": (["study", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
     "no such frame": (["study", "{0}", "--out", "{0}/o", "--frame", "huge"], "expected one of full, quick"),
+    "no such structures": (["study", "{0}", "--out", "{0}/o", "--structures", "gland"], "one name and its labels"),
+    "a study of no table": (["study", "{0}/fixed.nii.gz", "--out", "{0}/o"], "columns moving and fixed"),
     "no data to train on": (["train", "deformation", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
     "no such fold": (
         ["train", "deformation", "{0}", "--out", "{0}/o", "--fold", "6"],
@@ -61,8 +70,23 @@ BAD = {
     ),
     "no such device": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "gpu"], "use cpu or cuda"),
     "no such GPU": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "cuda:77"], "no GPU of that name"),
+    "no such device to register on": ([*PAIR, "--out", "{0}/o", "--device", "mps"], "use cpu or cuda"),
+    "no such GPU to register on": ([*PAIR, "--out", "{0}/o", "--device", "cuda:99"], "no GPU of that name"),
+    "output below a file": ([*PAIR, "--out", "{0}/fixed.nii.gz/o"], "cannot be written"),
+    "output where nobody can write": ([*PAIR, "--out", "/proc/none/o"], "cannot be written"),
+    "results are there": ([*PAIR, "--out", "{0}/taken"], "holds moved.nii.gz already"),
+    "a folder is in the way": ([*PAIR, "--out", "{0}/blocked", "--overwrite"], "has the name of a result"),
+    "unwritable output, whatever the images are": (
+        ["register", "--moving", "{0}/none.nii", "--fixed", "{0}/none.nii", "--out", "{0}/fixed.nii.gz"],
+        "cannot be written",
+    ),
     "colour": (["register", "--moving", "{0}/colour.png", *PAIR[3:], "--out", "{0}/o"], "one value per voxel, found 3"),
     "no such chapter": (["run", "99"], "99"),
+    "no GPU for a chapter": (["run", "2", "-p", "device", "cuda"], "no GPU of that name"),
+    "no hearts": (["run", "2", "-p", "subjects", "0"], "at least 1"),
+    "no population": (["run", "2", "-p", "population", "-40"], "at least 3"),
+    "no hearts of chapter 4": (["run", "4", "-p", "subjects", "0"], "at least 1"),
+    "no phantoms on the data card": (["run", "data_card", "-p", "subjects", "0"], "at least 1"),
     "no such profile": (["run", "2", "--profile", "quik"], "quick"),
     "no such parameter": (["run", "2", "-p", "sbujects", "3"], "subjects"),
     "value of the wrong kind": (["run", "2", "-p", "subjects", "many"], "subjects"),
@@ -76,6 +100,12 @@ BAD = {
 }
 
 
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+
+
+@pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_line_and_exit_code_2(name, discs):
     words, message = BAD[name]
@@ -84,6 +114,7 @@ def test_bad_input_is_one_line_and_exit_code_2(name, discs):
     assert result.exit_code == 2, result.output
     assert message in result.stderr and "Traceback" not in result.output
     assert len(result.stderr.strip().splitlines()) == 1
+    assert (discs / "taken" / "moved.nii.gz").read_text() == "mine"
     assert sorted(discs.rglob("*")) == before, "nothing half-written stays"
 
 
@@ -106,3 +137,20 @@ def test_a_stack_of_one_slice_is_registered(tmp_path):
         for path in (tmp_path / "out" / "moved.nii.gz", tmp_path / "fixed.nii.gz", tmp_path / "moving.nii.gz")
     )
     assert np.square(moved - fixed).mean() < 0.2 * np.square(moving - fixed).mean()
+
+
+def test_a_folder_whose_name_is_no_utf8_is_checked(tmp_path):
+    patient = tmp_path / os.fsdecode(b"M\xfcller") / "patient001"
+    patient.mkdir(parents=True)
+    (patient / "Info.cfg").write_text("ED: 1\nES: 2\n")
+    result = regthesis("data", "check", "acdc", patient.parent)
+    assert result.exit_code == 2 and "rename it" in result.stdout, result.output
+
+
+@pytest.mark.parametrize("command", ["run", "book"])
+def test_without_the_extra_for_the_book_one_line_says_what_to_install(command, monkeypatch):
+    for name in ("jupytext", "papermill"):
+        monkeypatch.setitem(sys.modules, name, None)
+    result = regthesis(command, *(["2"] if command == "run" else []))
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert "jupytext, papermill not installed" in result.stderr and "pip install 'regthesis[book]'" in result.stderr

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from regthesis import kernels
 from regthesis.deformation import Deformation
@@ -62,6 +64,63 @@ def test_saved_and_loaded_is_the_same(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["u.nii.gz"]
 
 
+@st.composite
+def grids(draw):
+    """What a Grid is made of: 2-D and 3-D, axes of one voxel, anisotropic, oblique, mirrored, far from the origin."""
+    rank = draw(st.sampled_from([2, 3]))
+    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=rank, max_size=rank)))
+    spacing = tuple(draw(st.lists(st.floats(0.05, 20), min_size=rank, max_size=rank)))
+    origin = tuple(draw(st.lists(st.floats(-2000, 2000), min_size=rank, max_size=rank)))
+    direction = np.array(rotation(draw(st.floats(-180, 180)))).reshape(3, 3)
+    if rank == 2:
+        direction = direction[:2, :2] / np.linalg.norm(direction[:2, :1])  # the turn about z alone
+        direction = np.stack([direction[:, 0], direction[::-1, 0] * [-1, 1]], 1)
+    direction = direction * draw(st.sampled_from([1, -1])) if rank == 3 else direction
+    return shape, spacing, origin, tuple(direction.ravel())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(grids(), st.integers(0, 9), st.sampled_from(["u.nii.gz", "u.nii", "u.mha", "u.nrrd"]))
+def test_every_shape_comes_back(tmp_path, parts, seed, name):
+    grid = Grid(*parts)
+    u = torch.randn(1, grid.rank, *grid.shape, generator=torch.Generator().manual_seed(seed))
+    Deformation(u, grid).save(tmp_path / name)
+    loaded = Deformation.load(tmp_path / name)
+    assert loaded.u.shape == u.shape and not grid.difference(loaded.grid)
+    torch.testing.assert_close(loaded.u, u, atol=1e-4, rtol=1e-4)
+
+
+def test_a_written_stack_of_one_slice_resamples_as_before(tmp_path):
+    grid = Grid((1, 12, 15), (8.0, 1.5, 1.2), (-20.0, 7.0, 31.0), rotation(25))
+    saved = Deformation(torch.full((1, 3, 1, 12, 15), 0.0) + torch.tensor([0.0, 1.0, 2.0]).view(1, 3, 1, 1, 1), grid)
+    saved.save(tmp_path / "u.nii.gz")
+    point = grid.to_sitk(np.zeros(grid.shape)).TransformIndexToPhysicalPoint((4, 5, 0))
+    goals = [d.to_sitk().TransformPoint(point) for d in (saved, Deformation.load(tmp_path / "u.nii.gz"))]
+    np.testing.assert_allclose(*goals, atol=1e-4)
+    assert np.linalg.norm(np.subtract(goals[0], point)) == pytest.approx(np.hypot(1.5, 2.4), abs=1e-4)
+
+
+def test_a_nifti_of_intent_displacement_points_the_same_way(tmp_path):
+    """Components of that intent are RAS; ITK turns them, so a file must mean one thing to both readers."""
+    Deformation(smooth_field(GRID), GRID).save(tmp_path / "u.nii")
+    raw = bytearray((tmp_path / "u.nii").read_bytes())
+    raw[68:70] = (1006).to_bytes(2, "little")
+    (tmp_path / "u.nii").write_bytes(raw)
+    theirs = GRID.displacement_from_mm(sitk.ReadImage(str(tmp_path / "u.nii")))
+    torch.testing.assert_close(Deformation.load(tmp_path / "u.nii").u[0], theirs, atol=1e-4, rtol=0)
+
+
+def test_two_different_grids_are_not_composed():
+    outer = Deformation(smooth_field(GRID), GRID)
+    for other in (
+        Grid(GRID.shape, (3.15, 1.5, 1.3), GRID.origin, GRID.direction),
+        Grid(GRID.shape, GRID.spacing, (-10.0, 7.0, 31.0), GRID.direction),
+        Grid(GRID.shape, GRID.spacing, GRID.origin),
+    ):
+        with pytest.raises(ValueError, match="grid of the outer"):
+            outer.compose(Deformation(smooth_field(other), other))
+
+
 def test_nothing_half_written_in_a_folder_that_is_a_file(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
@@ -108,7 +167,7 @@ def test_resample_keeps_every_voxel_where_it_was():
 
 @pytest.mark.parametrize("size, target", [((5, 8), (5, 8)), ((5, 8), (8, 5)), ((4, 9), (7, 12)), ((7, 12), (4, 9))])
 def test_crop_or_pad_takes_equally_from_both_sides(size, target):
-    image = crop_or_pad(sitk.GetImageFromArray(np.ones(size)), target)
+    image = crop_or_pad(sitk.GetImageFromArray(np.ones(size)), target, fill=0.0)
     array = sitk.GetArrayFromImage(image)
     assert array.shape == target
     for axis in range(2):

@@ -9,6 +9,7 @@ import torch
 from regthesis import kernels, transport
 from regthesis.case import Case
 from regthesis.deformation import Deformation
+from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.methods import get
 from regthesis.models.deformation import DeformationCVAE
@@ -80,6 +81,16 @@ def test_alignment_undoes_a_turn_and_a_shift(degrees):
         both = ((moved == label) & (target.moving_mask == label)).sum()
         either = ((moved == label) | (target.moving_mask == label)).sum()
         assert both / either > 0.75
+
+
+@pytest.mark.parametrize("label, name", [(1, "right ventricle"), (3, "left cavity")])
+@pytest.mark.parametrize("whose", ["source", "target"])
+def test_hearts_that_cannot_be_aligned_are_refused(label, name, whose):
+    masks = {"source": heart().moving_mask, "target": heart(degrees=20.0).moving_mask}
+    masks[whose] = masks[whose].masked_fill(masks[whose] == label, 0)
+    with pytest.raises(UserError, match=f"{whose}: no {name}") as error:
+        transport.alignment(masks["source"], masks["target"], GRID)
+    assert "\n" not in str(error.value)
 
 
 def test_a_velocity_turns_with_its_heart():

@@ -34,7 +34,7 @@ def read(folder: Path | str) -> "Record":
     folder = Path(folder)
     try:
         about = json.loads((folder / "run.json").read_text("utf-8"))
-        return Record(pd.read_csv(folder / "results.csv"), about)
+        return Record(pd.read_csv(folder / "results.csv", float_precision="round_trip"), about)
     except OSError:
         raise UserError(f"{folder}: no record of a benchmark; `make bench` makes one") from None
 

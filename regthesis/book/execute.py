@@ -1,7 +1,9 @@
 """Run a page once: MyST markdown, papermill, an executed notebook that carries the hashes of its inputs."""
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import takewhile
@@ -13,8 +15,9 @@ from regthesis.book.chapters import Page, check_origin, notebook_pages, profile_
 from regthesis.book.resume import files_hash, inputs
 from regthesis.errors import UserError
 from regthesis.files import whole
+from regthesis.train.parallel import check_device
 
-__all__ = ["ChapterError", "execute"]
+__all__ = ["ChapterError", "execute", "run_name"]
 
 
 class ChapterError(RuntimeError):
@@ -29,13 +32,15 @@ def execute(
     out: Path,
     results: Path,
     force: bool = False,
+    keep: bool = False,
     report=print,
 ) -> Path:
     """Execute `page` into `out/<page>.ipynb`, unless what lies there came from the same inputs.
 
     The kernel starts in the page's own folder, as it does in JupyterLab. Verdicts of the ledger go to the
     folder `results` (environment variable REGTHESIS_RESULTS); a page outside the chapters, such as the
-    scorecard, runs again when those of the pages before it change. Raises UserError for bad parameters and folders,
+    scorecard, runs again when those of the pages before it change. With `keep` a notebook of other parameters in `out`
+    stays, unless by `force`. Raises UserError for bad parameters, folders and devices, and for a notebook to be kept;
     ChapterError where a cell fails: the earlier notebook and verdicts then stay as they were, and
     `<page>.failed.ipynb` shows how far it came.
     """
@@ -43,6 +48,7 @@ def execute(
 
     parameters = profile_parameters(profile, page, root) | overrides
     check_origin(parameters, page)
+    check_device(parameters.get("device", "cpu"))
     own = _verdicts(page, results)
     earlier = takewhile(lambda other: other != page, notebook_pages(root))
     others = [] if page.number else [_verdicts(other, results) for other in earlier]
@@ -54,6 +60,10 @@ def execute(
     if not changed and not force:
         report(f"{page.name}: unchanged")
         return target
+    if keep and not force and target.exists() and before.get("parameters") != now["parameters"]:
+        raise UserError(
+            f"{target}: holds a run with other parameters; choose another folder with --out, or add --force"
+        )
     _writable(out), _writable(results)
     report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
     run = provenance.collect(root, profile, parameters, page.source.parent)
@@ -64,6 +74,24 @@ def execute(
     with whole(target) as sibling:
         nbformat.write(notebook, sibling)
     return target
+
+
+def run_name(parameters: dict[str, Any]) -> str:
+    """A short name for a run with these parameters, and another for any others: `seed=1,subjects=3`.
+
+    What is no short word is cut to one, with a hash that tells it from others that are cut to the same.
+    """
+    name = ",".join(f"{name}={_word(str(value))}" for name, value in sorted(parameters.items()))
+    return name if len(name) <= 120 else _cut(name, name[:100])
+
+
+def _word(text: str) -> str:
+    word = re.sub(r"[^A-Za-z0-9.+-]+", "-", Path(text).name)[:24].strip("-")
+    return word if word == text else _cut(text, word)
+
+
+def _cut(text: str, word: str) -> str:
+    return f"{word}~{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def _verdicts(page: Page, results: Path) -> Path:
@@ -90,7 +118,7 @@ def _papermill(page: Page, parameters: dict[str, Any], out: Path, results: Path)
     try:
         return papermill.execute_notebook(
             jupytext.read(page.source),
-            partial,
+            str(partial).replace("{", "{{").replace("}", "}}"),  # papermill formats it
             parameters,
             kernel_name="python3",
             language="python",

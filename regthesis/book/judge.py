@@ -30,11 +30,19 @@ class Judgement(NamedTuple):
 
 
 def setting(known: Entry, chosen) -> Judgement:
-    """A choice of ours, a number or words, against the thesis's: *kept* or *changed*, and no merit either way."""
+    """A choice of ours, a number or words, against the thesis's: *kept* or *changed*, and no merit either way.
+
+    Raises `UserError` where the thesis chose a number and `chosen` is none.
+    """
     if known.value is None and known.interval is None:
         kept, shown = _bare(str(chosen)) == _bare(known.printed), str(chosen)
     else:
-        value = float(chosen)
+        try:
+            value = float(chosen)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise UserError(f"ledger: {known.id} is set to {chosen!r}; give a number beside {known.printed}")
         kept, shown = _inside(known, value), f"{value:.4g}"
     return Judgement(shown, "kept" if kept else "changed", "a setting")
 
@@ -70,8 +78,6 @@ def order(known: Entry, first: np.ndarray, second: np.ndarray, other: str) -> Ju
     rank-biserial correlation: from -1 to 1, positive where the first method is the better one. A test that misses its
     level decides nothing.
     """
-    if len(first) != len(second):
-        raise UserError(f"ledger: {known.id} pairs {len(first)} values with {len(second)}; give the same cases")
     from regthesis.evaluate.statistics import wilcoxon  # here, because it brings torch along
 
     n, upwards = len(first), 1 if known.better == "higher" else -1
@@ -95,7 +101,8 @@ def _expected(known: Entry, values: np.ndarray, cases: int | None, control: np.n
     drawn = cases and known.counted  # some of the printed ones, without replacement
     missing = math.sqrt(max(0.0, 1 / cases - 1 / known.counted)) if drawn else 0.0
     printed = load().get(f"{known.item}/Undef/{known.id.split('/')[-1]}")
-    if control is not None and printed is not None and len(values) > 2 and np.ptp(control) > 0:
+    useful = control is not None and printed not in (None, known) and known.statistic == "mean"
+    if useful and len(values) > 2 and np.ptp(control) > 0:
         slope, _ = np.polyfit(control, values, 1)
         rest = values - values.mean() - slope * (control - control.mean())
         shift = slope * (control.mean() - printed.value)

@@ -68,10 +68,11 @@ def check(
 ) -> Verdict:
     """Set computed values beside a printed number, a claim of order or a setting; note the verdict for the page.
 
-    `values`: one per case, or one number of which `cases` says how many cases it stands for, in the entry's unit. A
-    pandas Series is indexed by patient; several values of one patient are averaged, since patients are what is counted.
+    `values`: one per case, or one number of which `cases` says how many patients it stands for, in the entry's unit. A
+    pandas Series is indexed by patient; several values of one patient are averaged, since patients are what is counted
+    (where the least or the greatest of all is printed, a patient keeps that one).
     `paired_with`: the other method's on the same cases, for a claim of order. `control`: the undeformed scores of the
-    same cases, which say what is to be expected of them (see `judge.number`).
+    same cases, which say what is to be expected of them (see `judge.number`). Two Series are paired by patient.
     `dataset`: where the cases come from, as `datasets` know it by identities. `frame`: the grid they were computed on
     (anything with `shape`, and `spacing` in mm, such as `case.grid`); left out, it is taken to be the printed one, and
     `why` says so. `unlike`: what was done here and not in the thesis; a number or an order is then not comparable.
@@ -79,8 +80,8 @@ def check(
     `page`: the page that computed them, its chapter if left out. `results`: the folder of the results of this run, the
     environment variable REGTHESIS_RESULTS if left out; without either nothing is written.
 
-    Raises `UserError` for an unknown id, for values that are missing or not finite, and for a pairing that is missing,
-    not wanted, or of another length.
+    Raises `UserError` for an unknown id, for values that are missing or not finite, for `cases` beside several values,
+    for a pairing that is missing or not wanted, and for a pairing or a control of other patients or another length.
     """
     known = entry(id)
     if known.setting:
@@ -89,8 +90,12 @@ def check(
         raise UserError(f"ledger: {id} is a {known.kind} and has no values; use ledger.claim, agrees or redrawn")
     if (known.kind == "order") != (paired_with is not None):
         raise UserError(f"ledger: {id} is a {known.kind}; paired_with is for claims of order, and they need it")
-    values, second, control = (_finite(id, given) for given in (values, paired_with, control))
-    cases = cases or (len(values) if len(values) > 1 else None)
+    counted = np.ndim(values) > 0  # and not one number that stands for several
+    values, second, control = _by_patient(known, values, paired_with, control)
+    if cases and len(values) > 1:
+        raise UserError(f"ledger: {id} got {len(values)} values and cases={cases}; leave out cases")
+    cases = cases or (len(values) if counted else None)
+    unlike = unlike or _no_scale(known)
     other = unlike or _other_data(known, dataset, frame, cases)
     if known.kind == "order":
         found = judge.order(known, values, second, other)
@@ -104,7 +109,14 @@ def check(
 
 
 def claim(
-    id: str, shown: bool | None, why: str, *, dataset: str = "", unlike: str = "", page: str = "", results=None
+    id: str,
+    shown: bool | np.bool_ | None,
+    why: str,
+    *,
+    dataset: str = "",
+    unlike: str = "",
+    page: str = "",
+    results=None,
 ) -> Verdict:
     """Note what a condition that the page has computed says of a statement, or of an equation.
 
@@ -129,13 +141,19 @@ def agrees(id: str, ours, theirs, why: str, *, tolerance: float = 1e-5, page: st
 
     `ours` and `theirs` are arrays or tensors of one shape, from code that does not share the step in question.
 
-    Raises `UserError` for values that are missing or not finite, or of different shapes.
+    Raises `UserError` for an entry that is no equation and no statement, without a reason, and for values that are
+    missing or not finite, of different shapes, or all zero on both sides, since these agree whatever was computed.
     """
     known = entry(id)
-    ours, theirs = (_finite(id, np.asarray(given, dtype=float)) for given in (ours, theirs))
-    if ours.shape != theirs.shape:
-        raise UserError(f"ledger: {id} compares {len(ours)} values with {len(theirs)}; give the same places")
-    gap = float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), np.finfo(float).tiny))
+    if known.kind not in ("equation", "statement") or known.setting:
+        raise UserError(f"ledger: {id} is a {'setting' if known.setting else known.kind}; hand it to ledger.check")
+    if np.shape(ours) != np.shape(theirs):
+        raise UserError(f"ledger: {id} compares shapes {np.shape(ours)} and {np.shape(theirs)}; give the same places")
+    ours, theirs = (np.asarray(_finite(id, given)) for given in (ours, theirs))
+    if not why or not (ours.any() or theirs.any()):
+        raise UserError(f"ledger: {id} needs a reason, and values that are not all zero")
+    largest = float(np.abs(theirs).max())
+    gap = float(np.abs(ours - theirs).max()) / largest if largest else math.inf
     told = f"{why}: relative difference {gap:.1e}, {tolerance:.0e} allowed"
     return _note(known, judge.Judgement("", "reproduced" if gap <= tolerance else "fails", told), page, results)
 
@@ -155,32 +173,57 @@ def redrawn(id: str, figure, carries: Sequence[str] = (), why: str = "", *, page
     return _note(known, judge.Judgement("", "redrawn", "; ".join(told)), page, results)
 
 
-def _finite(id: str, values) -> np.ndarray | None:
-    """One value a patient as an array; None stays."""
+def _by_patient(known: Entry, values, *others) -> list[np.ndarray | None]:
+    """One value a patient of each, in the order of `values`; None stays."""
+    kept = known.statistic if known.statistic in ("min", "max") else "mean"
+    values, *others = (_one_each(_finite(known.id, given), kept) for given in (values, *others))
+    for i, other in enumerate(others):
+        if isinstance(other, pd.Series) and isinstance(values, pd.Series):
+            others[i] = other = other.reindex(values.index) if set(other.index) == set(values.index) else other[:0]
+        if other is not None and len(other) != len(values):
+            raise UserError(f"ledger: {known.id} pairs values of other cases; give the same cases, indexed by patient")
+    return [given if given is None else np.asarray(given) for given in (values, *others)]
+
+
+def _one_each(values: pd.Series | np.ndarray | None, kept: str) -> pd.Series | np.ndarray | None:
+    """A Series with one value for each of its index: what is `kept` of several."""
+    repeats = isinstance(values, pd.Series) and not values.index.is_unique
+    return values.groupby(level=0, sort=False, dropna=False).agg(kept) if repeats else values
+
+
+def _finite(id: str, values) -> pd.Series | np.ndarray | None:
+    """Numbers in a row; a Series keeps its index, None stays."""
     if values is None:
         return None
-    if isinstance(values, pd.Series) and not values.index.is_unique:
-        values = values.groupby(level=0, sort=False).mean()
-    values = np.asarray(values, dtype=float).ravel()
-    if not values.size or not np.isfinite(values).all():
+    if isinstance(values, pd.Series) and values.index.nlevels > 1:
+        raise UserError(f"ledger: {id} got values indexed by {values.index.names}; index them by patient alone")
+    numbers = np.asarray(values, dtype=float).ravel()
+    if not numbers.size or not np.isfinite(numbers).all():
         raise UserError(f"ledger: {id} got no values, or some NaN or infinite; leave out such cases and say how many")
-    return values
+    return pd.Series(numbers, values.index) if isinstance(values, pd.Series) else numbers
+
+
+def _no_scale(known: Entry) -> str:
+    """Why no value can be set beside a printed number; empty where one can."""
+    if known.kind == "number" and "?" in known.unit:
+        return "its unit or scale is not printed"
+    return f"timed on another device than the thesis's {known.device}" if known.device else ""
 
 
 def _other_data(known: Entry, dataset: str, frame, cases: int | None) -> str:
     """Why these are not the data of the thesis; empty where they are."""
     if known.dataset == "any":
         return ""
-    if "?" in known.unit and known.kind == "number":
-        return "its unit or scale is not printed"
-    if known.device:
-        return f"timed on another device than the thesis's {known.device}"
     if dataset != known.dataset:
         return f"on {dataset}, not on {known.dataset}"
     if frame is not None and known.shape and not _same_frame(known, frame):
         return f"not in the printed frame of {' x '.join(known.shape)} voxels of {' x '.join(known.spacing)} mm"
-    if cases and known.counted and cases < SUBSET * known.counted:
+    if known.counted and not cases:
+        return "of how many patients is not said"
+    if known.counted and cases < SUBSET * known.counted:
         return f"{cases} of {known.counted} patients are too few"
+    if known.counted and cases > known.counted:
+        return f"{cases} are not the {known.counted} patients of the thesis"
     return ""
 
 
@@ -195,7 +238,7 @@ def _same_data(known: Entry, frame, cases: int | None) -> str:
     """What is known of the data that count as the same."""
     if known.dataset == "any":
         return "needs no data"
-    told = f"{cases} of {known.counted} patients" if cases and known.counted else "patients not stated"
+    told = f"{cases} of {known.counted} patients" if known.counted else "number of patients not printed"
     return told + (", frame taken as printed" if known.shape and frame is None else "")
 
 
@@ -221,6 +264,9 @@ def read(file: Path) -> dict[str, Verdict]:
     Raises `UserError` where there are none.
     """
     try:
-        return {noted["id"]: Verdict(**noted) for noted in json.loads(file.read_text("utf-8"))["verdicts"]}
+        verdicts = {noted["id"]: Verdict(**noted) for noted in json.loads(file.read_text("utf-8"))["verdicts"]}
+        if {verdict.verdict for verdict in verdicts.values()} <= {*VERDICTS, *BESIDE}:
+            return verdicts
+        raise ValueError
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"ledger: {file} holds no verdicts; delete it and run its page again") from None

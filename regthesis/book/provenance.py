@@ -13,8 +13,13 @@ __all__ = ["collect", "commit", "line", "recorded_line"]
 
 
 def commit(root: Path) -> str:
-    """Short commit of the checkout, with "+dirty" where tracked files differ, or "unknown" without git."""
+    """Short commit of the checkout `root`, with "+dirty" where tracked files differ, or "unknown" where it is none.
+
+    A folder inside somebody else's checkout, as an installed package may be, has not that checkout's commit.
+    """
     try:
+        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != Path(root).resolve():
+            return "unknown"
         short = _git(root, "rev-parse", "--short", "HEAD")
         return short + ("+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
@@ -44,22 +49,39 @@ def line(seconds: float, run: dict[str, str]) -> str:
 def recorded_line(folder: Path) -> str:
     """One line of HTML on a recorded run, from the `run.json` in its folder: its name, where from, and its command.
 
+    A record of `make bench` says the date and the machine instead of data and profile.
+
     Raises:
-        UserError: there is no such run.
+        UserError: there is no such run, or it does not say its commit and command.
     """
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
+        run = run | run.get("machine", {})
         command = f"<code>{html.escape(run['command'])}</code>"
         return _line([f"recorded run <code>{html.escape(folder.name)}</code>", *_facts(run), command])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{folder}: no recorded run with a run.json; mend the cell's tag") from None
 
 
-def _facts(run: dict[str, str]) -> list[str]:
-    run = {name: html.escape(value) for name, value in run.items() if isinstance(value, str)}
-    threads = f"{run['threads']} thread{'' if run['threads'] == '1' else 's'}"
-    facts = [f"commit <code>{run['commit']}</code>", f"data <code>{run['data']}</code>"]
-    return [*facts, f"profile {run['profile']}", run["device"], threads, run["dtype"]]
+FACTS = {
+    "date": "{}",
+    "commit": "commit <code>{}</code>",
+    "data": "data <code>{}</code>",
+    "profile": "profile {}",
+    "processor": "{}",
+    "gpu": "{}",
+    "device": "{}",
+    "threads": "{} threads",
+    "dtype": "{}",
+}
+
+
+def _facts(run: dict) -> list[str]:
+    """What a run says of itself, in the order of `FACTS`. Raises KeyError where it does not say its commit."""
+    told = [
+        shown.format(html.escape(str(run[name]))) for name, shown in FACTS.items() if name in run or name == "commit"
+    ]
+    return ["1 thread" if fact == "1 threads" else fact for fact in told]
 
 
 def _line(facts: list[str]) -> str:

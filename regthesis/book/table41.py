@@ -110,14 +110,15 @@ def judge(
             found += _judge_cell(rows, known.id, *cell, _unlike(rows, smoothed, cell[0]), about)
         elif known.kind == "order" and known.table == "T4.1":
             found += _judge_order(rows, known, *cell, _unlike(rows, smoothed, known.of, cell[1]), about)
-    seconds = rows[(rows["method"] == METHOD["S3"]) & (rows["metric"] == "seconds")]["value"]
+    seconds = rows[(rows["method"] == _method(rows, "S3")) & (rows["metric"] == "seconds")]
     if len(seconds):
-        found.append(ledger.check("C4.25", seconds, **about))
-    registering = [_method(rows, row) for row in METHOD if row != "Undef"]
-    smallest = rows[(rows["metric"] == "min Det-Jac") & rows["method"].isin(registering)]
-    if len(smallest):
-        worst = smallest.groupby("case")["value"].min()
-        found.append(ledger.check("C4.40", worst, **about))
+        found.append(ledger.check("C4.25", seconds.set_index("case")["value"], **about))
+    smallest = rows[rows["metric"] == "min Det-Jac"]
+    registering = [row for row in METHOD if row != "Undef" and _method(rows, row) in set(smallest["method"])]
+    worst = smallest[smallest["method"].isin([_method(rows, row) for row in registering])]
+    if registering:
+        unlike = _unlike(rows, smoothed, *registering)
+        found.append(ledger.check("C4.40", worst.set_index("case")["value"], unlike=unlike, **about))
     return found + _judge_words(rows, smoothed, about)
 
 

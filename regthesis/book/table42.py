@@ -72,7 +72,9 @@ def judge(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path | Non
     groups = compared(rows)
     sure = groups["p"] < LEVEL
     nearer, farther = sure & (groups["difference"] < 0), sure & (groups["difference"] > 0)
-    shown = True if nearer.all() else False if farther.any() and not nearer.any() else None
+    printed = {id.split("/")[1] for id in ledger.load() if id.startswith("T4.2/")}
+    in_all = nearer.all() and printed <= set(groups.index)
+    shown = True if in_all else False if farther.any() and not nearer.any() else None
     told = [
         f"{group}: off by {g['by code']:.1f} by code and {g['by ladder']:.1f} by ladder, {g['difference']:+.1f} "
         f"[{g['low']:.1f}, {g['high']:.1f}], p = {g['p']:.1g}, {g['patients']:.0f} patients"

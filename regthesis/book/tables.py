@@ -8,7 +8,7 @@ import pandas as pd
 
 from regthesis.book import ledger
 from regthesis.errors import UserError
-from regthesis.evaluate.growing import NAMES
+from regthesis.evaluate.growing import CONVERTERS
 
 __all__ = ["Table", "recorded", "settings"]
 
@@ -40,7 +40,7 @@ def recorded(run: Path | str) -> pd.DataFrame:
     """
     run = Path(run)
     try:
-        rows = pd.read_csv(run / "records.csv", converters=dict.fromkeys(NAMES, str), float_precision="round_trip")
+        rows = pd.read_csv(run / "records.csv", converters=CONVERTERS, float_precision="round_trip")
         rows.attrs |= json.loads((run / "run.json").read_text("utf-8"))
     except (OSError, ValueError):
         raise UserError(f"{run}: no recorded run with records.csv and run.json; check the name") from None

@@ -11,6 +11,7 @@ Sunnybrook folders written under these names are read too.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,11 +27,13 @@ from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.errors import UserError
-from regthesis.geometry import Grid, read_image, resample
+from regthesis.geometry import Grid, background, check_grid, resample, zscored
 from regthesis.identity import identity_of, phantom_identity
-from regthesis.kernels import zscore
+from regthesis.images import read_displacement, read_image, read_labels
 
 LABELS = {0: "background", 1: "right ventricle", 2: "myocardium", 3: "left ventricle cavity"}
+STRUCTURES: dict[str, tuple[int, ...]] = {"LV-Myo": (2,), "LV": (2, 3), "LV-BP": (3,), "RV": (1,), "LV+RV": (1, 2, 3)}
+"""Structure name -> the labels it joins: those on which the thesis scores (section 4.3, Figure 4.5)."""
 
 
 @dataclass(frozen=True)
@@ -133,18 +136,17 @@ def _identity(folder: Path, images: Sequence[sitk.Image]) -> frozenset[str]:
     found = identity_of(images, _masks(folder))
     if not is_phantom(folder.parent):
         return found
+    about = folder.parent / "phantom.json"
     try:
-        seed = int(json.loads((folder.parent / "phantom.json").read_text())["seed"])
+        seed = int(json.loads(about.read_text())["seed"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(
-            f"{folder.parent / 'phantom.json'}: broken; delete the folder and make the phantom again"
-        ) from None
+        raise UserError(f"{about}: broken; delete the folder and make the phantom again") from None
     return found | phantom_identity(seed, folder.name)
 
 
 def _masks(folder: Path) -> list[sitk.Image]:
     info = read_info(folder)
-    return [read_image(_file(folder, info[key], "_gt")) for key in ("ED", "ES")]
+    return [read_labels(_file(folder, info[key], "_gt")) for key in ("ED", "ES")]
 
 
 def balanced(root: Path | str, count: int, skip: tuple[str, ...] = ()) -> list[str]:
@@ -156,7 +158,7 @@ def balanced(root: Path | str, count: int, skip: tuple[str, ...] = ()) -> list[s
     groups: dict[str, list[str]] = {}
     for patient in patients(root):
         if patient not in skip:
-            groups.setdefault(str(read_info(Path(root) / patient).get("Group", "")), []).append(patient)
+            groups.setdefault(read_info(Path(root) / patient)["Group"], []).append(patient)
     turns = [patient for turn in zip_longest(*groups.values()) for patient in turn if patient]
     if len(turns) < count:
         raise UserError(f"{root}: {count} patients wanted, {len(turns)} there; ask for fewer")
@@ -174,8 +176,12 @@ def check(root: Path | str) -> tuple[dict[str, int], int, list[str]]:
         folder = Path(root) / patient
         try:
             read(root, patient, QUICK)
-            groups[str(read_info(folder).get("Group", "unknown"))] += 1
-            cines += (folder / f"{patient}_4d.nii.gz").is_file()
+            info = read_info(folder)
+            if (folder / f"{patient}_4d.nii.gz").is_file():
+                ed = _file(folder, info["ED"])
+                check_grid(_read_cine(folder, info)[0], folder / f"{patient}_4d.nii.gz", read_image(ed), ed.name)
+                cines += 1
+            groups[info["Group"] or "unknown"] += 1
         except UserError as fault:
             faults.append(str(fault))
     return dict(sorted(groups.items())), cines, faults
@@ -185,91 +191,103 @@ def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = F
     """Read one patient into the common frame: ED first (moving), then ES, or with `sequence` the whole cine.
 
     Intensities are z-scored over the frame as in the thesis's RMSE; a cine starts at ED and runs once round.
+    Outside of the field of view images are 0, as in the thesis, or their `background` where that is below 0.
 
     Raises:
-        UserError: a file is missing or broken, ED equals ES, sizes disagree, or a mask holds a foreign label.
+        UserError: a file is missing or broken, ED equals ES, two files lie on different grids, or a mask holds a
+            foreign label.
     """
     folder = Path(root) / patient
     info = read_info(folder)
     ed, es = info["ED"], info["ES"]
     if sequence:
-        cine = _read_cine(folder)
-        if max(ed, es) > len(cine):
-            raise UserError(f"{folder}: ED is {ed} and ES {es}, but the cine has {len(cine)} frames; mend Info.cfg")
+        cine = _read_cine(folder, info)
         order = [(ed - 1 + k) % len(cine) for k in range(len(cine))]
         volumes = [cine[t] for t in order]
         segmented = {order.index(ed - 1): ed, order.index(es - 1): es}
     else:
-        volumes = [read_image(_file(folder, ed)), read_image(_file(folder, es))]
+        volumes = [read_image(_file(folder, number)) for number in (ed, es)]
+        check_grid(volumes[1], _file(folder, es), volumes[0], _file(folder, ed).name)
         segmented = {0: ed, 1: es}
-    for volume in volumes[1:]:
-        _same_grid(volume, volumes[0], folder)
     masks = {t: _read_mask(folder, number, volumes[0]) for t, number in segmented.items()}
-    images = [resample(sitk.Cast(v, sitk.sitkFloat32), frame.spacing, frame.shape) for v in volumes]
+    images = [_in_frame(volume, frame) for volume in volumes]
     labels = {t: resample(mask, frame.spacing, frame.shape, labels=True) for t, mask in masks.items()}
     grid = Grid.of(images[0])
     return Case(
         id=patient,
-        images=zscore(torch.stack([torch.from_numpy(sitk.GetArrayFromImage(image)) for image in images])[:, None]),
+        images=zscored(images),
         grid=grid,
         masks={t: torch.from_numpy(sitk.GetArrayFromImage(m)).long()[None, None] for t, m in labels.items()},
-        group=str(info.get("Group", "")),
-        truth=None if sequence else _read_truth(_file(folder, es, "_motion"), grid),
+        group=info["Group"],
+        truth=None if sequence else _read_truth(_file(folder, es, "_motion"), volumes[1], grid),
+        structures=STRUCTURES,
         dataset=layout(root),
         identity=_identity(folder, [volumes[t] for t in segmented]),
     )
 
 
 def read_info(folder: Path) -> dict:
-    """`Info.cfg` as a dictionary, with integer 1-based `ED` and `ES`.
+    """`Info.cfg` as a dictionary of text, but for integer 1-based `ED` and `ES`; `Group` is empty where it says none.
 
     Raises:
-        UserError: it is missing or broken, or ED and ES are not two different frame numbers.
+        UserError: it is missing or broken, ED and ES are not two different frame numbers, or Group is no text.
     """
     path = folder / "Info.cfg"
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such patient; check the name and data_root")
     if not path.is_file():
         raise UserError(f"{path}: no such file; every patient folder needs one")
     try:
-        info = yaml.safe_load(path.read_text())
-        ed, es = (int(info[key]) for key in ("ED", "ES"))
-    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        # every value as the text that it is: to YAML NO is false, 010 eight and 1:30 ninety
+        info = yaml.load(path.read_text("utf-8-sig"), yaml.BaseLoader)
+        ed, es = (_frame_number(info[key]) for key in ("ED", "ES"))
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
         raise UserError(f"{path}: needs lines like 'ED: 1' and 'ES: 12' with 1-based frame numbers") from None
     if ed == es or min(ed, es) < 1:
         raise UserError(f"{path}: ED ({ed}) and ES ({es}) must be two different 1-based frame numbers")
-    return info | {"ED": ed, "ES": es}
+    if not isinstance(group := info.get("Group", ""), str):
+        raise UserError(f"{path}: Group must be a word, like 'Group: NOR'")
+    return info | {"ED": ed, "ES": es, "Group": group}
+
+
+def _frame_number(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,4}", text):
+        raise ValueError
+    return int(text)
 
 
 def _file(folder: Path, number: int, suffix: str = "") -> Path:
     return folder / f"{folder.name}_frame{number:02d}{suffix}.nii.gz"
 
 
-def _read_cine(folder: Path) -> list[sitk.Image]:
+def _read_cine(folder: Path, info: dict) -> list[sitk.Image]:
     cine = read_image(folder / f"{folder.name}_4d.nii.gz", rank=4)
-    return [cine[..., t] for t in range(cine.GetSize()[3])]
+    ed, es, frames = info["ED"], info["ES"], cine.GetSize()[3]
+    if max(ed, es) > frames:
+        raise UserError(f"{folder}: ED is {ed} and ES {es}, but the cine has {frames} frames; mend Info.cfg")
+    return [cine[..., t] for t in range(frames)]
+
+
+def _in_frame(image: sitk.Image, frame: Frame) -> sitk.Image:
+    return resample(sitk.Cast(image, sitk.sitkFloat32), frame.spacing, frame.shape, fill=min(0.0, background(image)))
 
 
 def _read_mask(folder: Path, number: int, image: sitk.Image) -> sitk.Image:
     path = _file(folder, number, "_gt")
-    mask = read_image(path)
-    _same_grid(mask, image, path)
+    mask = read_labels(path)
+    check_grid(mask, path, image, f"the image at ED of {folder.name}")
     foreign = np.setdiff1d(sitk.GetArrayViewFromImage(mask), list(LABELS))
     if foreign.size:
-        raise UserError(f"{path}: label {foreign[0]:g} is none of {LABELS}; map the labels to ACDC's")
+        raise UserError(f"{path}: label {foreign[0]} is none of {LABELS}; map the labels to ACDC's")
     return sitk.Cast(mask, sitk.sitkUInt8)
 
 
-def _same_grid(image: sitk.Image, other: sitk.Image, where: Path) -> None:
-    if image.GetSize() != other.GetSize():
-        raise UserError(f"{where}: size {image.GetSize()} is not the ED frame's {other.GetSize()}; export again")
-    if not np.allclose(image.GetSpacing(), other.GetSpacing(), rtol=1e-3):
-        raise UserError(f"{where}: spacing {image.GetSpacing()} is not the ED frame's {other.GetSpacing()} mm")
-
-
-def _read_truth(path: Path, grid: Grid) -> torch.Tensor | None:
+def _read_truth(path: Path, es: sitk.Image, grid: Grid) -> torch.Tensor | None:
     """The true displacement in voxels of the common frame, `(1, d, *space)`; None for real patients."""
     if not path.is_file():
         return None
-    field = sitk.Cast(read_image(path), sitk.sitkVectorFloat64)
+    field = sitk.Cast(read_displacement(path), sitk.sitkVectorFloat64)
+    check_grid(field, path, es, "the image at ES")
     target = grid.to_sitk(np.zeros(grid.shape, np.uint8))
     filled = sitk.Resample(field, target, sitk.Transform(), sitk.sitkLinear, 0.0)
     return grid.displacement_from_mm(filled)[None]

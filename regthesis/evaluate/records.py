@@ -10,7 +10,7 @@ from regthesis.evaluate.error import endpoint_error
 from regthesis.evaluate.overlap import dice
 from regthesis.evaluate.regularity import grad_det_jac, jacobian_statistics, spatial_gradient, temporal_gradient
 from regthesis.evaluate.similarity import rmse
-from regthesis.evaluate.structures import STRUCTURES, select
+from regthesis.evaluate.structures import CAVITY, Structures, select, structures_of
 from regthesis.evaluate.surface import ranked_distance, surface_distances
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 from regthesis.kernels import zscore
@@ -18,18 +18,17 @@ from regthesis.kernels import zscore
 COLUMNS = ("case", "group", "method", "metric", "structure", "value")
 
 
-def evaluate(
-    case: Case, deformation: Deformation, method: str, structures: dict[str, tuple[int, ...]] = STRUCTURES
-) -> pd.DataFrame:
+def evaluate(case: Case, deformation: Deformation, method: str, structures: Structures | None = None) -> pd.DataFrame:
     """Score one deformation of one case: a row per metric and structure, with columns `COLUMNS`.
 
     The moving mask is warped and compared with the mask of every other segmented frame, averaged over those frames.
+    `structures` are those of the case's data set if left out: of ACDC the five of the thesis, of own data each label.
 
     | metric | structure | unit |
     |---|---|---|
     | RMSE | image | standard deviations (both images z-scored before warping) |
     | DICE, HD95, HD | each of `structures` | 1, mm, mm |
-    | EF, EF error | LV-BP | %, and percentage points, predicted minus true; volumes with mask 0 and the last one |
+    | EF, EF error | LV-BP, if asked for | %, and percentage points, predicted minus true; of mask 0 and the last |
     | Grad Det-Jac | image | 1/mm |
     | min Det-Jac, max Det-Jac, folding, sd log Det-Jac | image | 1, fraction of voxels |
     | Spat. Grad., Temp. Grad. | image | mm/mm, mm/frame; the latter for sequences |
@@ -39,6 +38,7 @@ def evaluate(
     A structure that the moving or the fixed mask lacks is nan whatever the method: no deformation can make it.
     One that the warp lost has DICE 0 and an infinite distance.
     """
+    structures = structures or structures_of(case)
     rows = [
         *_image_rows(case, deformation),
         *_regularity_rows(deformation),
@@ -46,6 +46,36 @@ def evaluate(
         *_error_rows(case, deformation),
     ]
     return pd.DataFrame([(case.id, case.group, method, *row) for row in rows], columns=list(COLUMNS))
+
+
+def measured(case: Case, structures: Structures | None = None) -> list[tuple[str, str]]:
+    """Metric and structure of every row that `evaluate` makes of a case, in its order, without a deformation."""
+    structures = structures or structures_of(case)
+    image = ["RMSE", "seconds", "Grad Det-Jac", "min Det-Jac", "max Det-Jac", "folding", "sd log Det-Jac"]
+    image += ["Spat. Grad.", *(["Temp. Grad."] if len(case.fixed) > 1 else [])]
+    found = [(metric, "image") for metric in image]
+    if _labelled_frames(case):
+        found += [(metric, name) for name in structures for metric in ("DICE", "HD95", "HD")]
+        found += [(metric, CAVITY) for metric in ("EF", "EF error") if _ejects(case, structures)]
+    if case.truth is not None:
+        found += [("EPE", "image"), *([("EPE heart", "heart")] if any(case.masks) else [])]
+    return found
+
+
+def folds(rows: pd.DataFrame) -> list[str]:
+    """A line for each method of a long table: how many of its registrations fold, and the smallest determinant.
+
+    With rows of the metric folding also how much of the images does. A deformation folds where its Jacobian
+    determinant is 0 or less.
+    """
+    lines = []
+    for method, found in rows.groupby("method", sort=False):
+        smallest = found.loc[found["metric"] == "min Det-Jac", "value"]
+        share = 100 * found.loc[found["metric"] == "folding", "value"]
+        much = f", {share.mean():.3g} % of their voxels on average" if len(share) else ""
+        folding = f"folds in {(smallest <= 0).sum()} of {len(smallest)} registrations{much}"
+        lines.append(f"{method}: {folding}, smallest determinant {smallest.min():.3g}")
+    return lines
 
 
 def _image_rows(case: Case, deformation: Deformation) -> list[tuple[str, str, float]]:
@@ -75,7 +105,7 @@ def _labelled_frames(case: Case) -> list[int]:
     return sorted(frame for frame in case.masks if frame and 0 in case.masks)
 
 
-def _structure_rows(case: Case, deformation: Deformation, structures: dict) -> list[tuple[str, str, float]]:
+def _structure_rows(case: Case, deformation: Deformation, structures: Structures) -> list[tuple[str, str, float]]:
     frames = _labelled_frames(case)
     if not frames:
         return []
@@ -85,9 +115,14 @@ def _structure_rows(case: Case, deformation: Deformation, structures: dict) -> l
         scores = [_overlap(case, moved[frame - 1 : frame], frame, labels) for frame in frames]
         means = pd.DataFrame(scores).mean()  # skips the frames on which the structure is not there
         rows += [(metric, name, float(value)) for metric, value in means.items()]
-    if structures is STRUCTURES and case.grid.rank == 3:
-        rows += _ejection_rows(case, moved[frames[-1] - 1 : frames[-1]])
+    if _ejects(case, structures):
+        rows += _ejection_rows(case, moved[frames[-1] - 1 : frames[-1]], structures)
     return rows
+
+
+def _ejects(case: Case, structures: Structures) -> bool:
+    """A stack in which it is known what the cavity is has an ejection fraction."""
+    return CAVITY in structures and case.grid.rank == 3
 
 
 def _overlap(case: Case, moved, frame: int, labels: tuple[int, ...]) -> dict[str, float]:
@@ -102,11 +137,11 @@ def _overlap(case: Case, moved, frame: int, labels: tuple[int, ...]) -> dict[str
     }
 
 
-def _ejection_rows(case: Case, moved) -> list[tuple[str, str, float]]:
+def _ejection_rows(case: Case, moved, structures: Structures) -> list[tuple[str, str, float]]:
     masks = case.moving_mask, moved, case.fixed_mask
-    diastolic, predicted, true = (float(volumes(mask, case.spacing)["LV-BP"]) for mask in masks)
+    diastolic, predicted, true = (float(volumes(mask, case.spacing, structures)[CAVITY]) for mask in masks)
     fraction = ejection_fraction(diastolic, predicted)
-    return [("EF", "LV-BP", fraction), ("EF error", "LV-BP", fraction - ejection_fraction(diastolic, true))]
+    return [("EF", CAVITY, fraction), ("EF error", CAVITY, fraction - ejection_fraction(diastolic, true))]
 
 
 def _error_rows(case: Case, deformation: Deformation) -> list[tuple[str, str, float]]:

@@ -55,8 +55,8 @@ class Interval(NamedTuple):
 def mean_interval(values: ArrayLike, confidence: float = 0.95, seed: int = 0) -> Interval:
     """Bootstrap (BCa, 9999 resamples) confidence interval of a mean; the same seed gives the same bounds.
 
-    nan values are left out and not counted.  Equal values give an interval of no width; a single value has a mean
-    and no bounds (nan).
+    nan values are left out and not counted.  Values that are equal but for rounding give an interval of no width; a
+    single value has a mean and no bounds (nan).
 
     Source: Efron, JASA 82 (1987), through `scipy.stats.bootstrap`.
     Raises ValueError where no value is left, or one is infinite.
@@ -68,7 +68,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95, seed: int = 0) ->
     mean, n = float(values.mean()), len(values)
     if n == 1:
         return Interval(mean, float("nan"), float("nan"), n)
-    if np.ptp(values) == 0:  # BCa divides by the spread of the jackknife, which is zero here
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():  # BCa divides by the spread of the jackknife, which is zero here
         return Interval(mean, mean, mean, n)
     bounds = stats.bootstrap((values,), np.mean, confidence_level=confidence, rng=seed).confidence_interval
     return Interval(mean, float(bounds.low), float(bounds.high), n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -11,43 +12,75 @@ from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.deformation import Deformation
-from regthesis.evaluate.growing import begun, grown
-from regthesis.evaluate.records import COLUMNS, evaluate
+from regthesis.errors import UserError
+from regthesis.evaluate.growing import begun, finished, grown
+from regthesis.evaluate.records import COLUMNS, evaluate, measured
+from regthesis.evaluate.structures import Structures
 from regthesis.methods import Method, MissingPeer
 
+PIECE, ROW = ("method", "case"), ("metric", "structure")  # a registration, and a row of it
 
-def study(cases: Iterable[Case], methods: Sequence[Method], out: Path | None = None) -> pd.DataFrame:
+
+def study(
+    cases: Iterable[Case],
+    methods: Sequence[Method],
+    out: Path | None = None,
+    structures: Structures | None = None,
+) -> pd.DataFrame:
     """Register and score every case by every method, method after method: the long table of `evaluate`.
 
-    With `out`, a CSV that grows by whole registrations, a run that was stopped goes on where it stopped.
-    A bar shows the progress where there is a terminal.
+    With `out`, a CSV that grows by whole registrations, a run that was stopped goes on where it stopped, and several
+    runs may share it. `structures` are as in `evaluate`. A bar shows the progress where there is a terminal.
     A method whose package is not installed is left out; `frame.attrs["missing"]` says why, by method name.
 
     Raises:
-        UserError: `out` cannot be written.
+        UserError: two cases or two methods have one name, or `out` cannot be written or has other scores of them.
     """
     cases = list(cases)
-    frame = begun(out, COLUMNS)
-    done = set(zip(frame["method"], frame["case"], strict=True))
-    missing = {}
-    todo = [(m, c) for m in methods for c in cases if (m.name, c.id) not in done]
+    check_study(cases, methods)
+    rows = {case.id: measured(case, structures) for case in cases}
+    wanted = {(method.name, case.id): rows[case.id] for method, case in product(methods, cases)}
+    frame, missing = begun(out, COLUMNS), {}
+    done = finished(frame, PIECE, ROW, wanted)
+    todo = [(method, case) for method, case in product(methods, cases) if (method.name, case.id) not in done]
     for method, case in tqdm(todo, desc="registrations", disable=None):
-        if method.name in missing:
+        if method.name in missing or (method.name, case.id) in done:  # another process was faster
             continue
         try:
-            rows = evaluate(case, method.register(case), method.name)
+            new = evaluate(case, method.register(case), method.name, structures)
         except MissingPeer as absent:
             missing[method.name] = str(absent)
             continue
-        frame = grown(frame, rows, out)
-    wanted = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
-    frame = frame[wanted].reset_index(drop=True)
+        frame = grown(frame, new, out, PIECE)
+        done = finished(frame, PIECE, ROW, wanted)
+    chosen = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
+    frame = frame[chosen].reset_index(drop=True)
     frame.attrs["missing"] = missing
     return frame
 
 
+def check_study(cases: Sequence[Case], methods: Sequence[Method] = ()) -> None:
+    """Raises UserError where a study should not begin: names that occur twice, or cases that a method refuses.
+
+    Scores of one name could not be told apart; a network refuses a patient whom it has seen, or may have.
+    """
+    for kind, names in {"case": [case.id for case in cases], "method": [method.name for method in methods]}.items():
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise UserError(f"{twice[0]}: {names.count(twice[0])} {kind}s have this name; give each one of its own")
+    refused: dict[str, str] = {}
+    for method, case in product(methods, cases):
+        try:
+            method.check(case)
+        except UserError as error:
+            refused.setdefault(case.id, str(error))
+    if refused:
+        first, *others = refused
+        raise UserError(refused[first] + (f"; so it is with {', '.join(others)}" if others else ""))
+
+
 def deformations(cases: Sequence[Case], methods: Sequence[Method]) -> dict[str, list[Deformation]]:
     """Every case registered by every method, by name; a method whose package is not installed is left out."""
+    check_study(cases, methods)
     found = {}
     for method in tqdm(methods, desc="methods", disable=None):
         with suppress(MissingPeer):
@@ -55,7 +88,14 @@ def deformations(cases: Sequence[Case], methods: Sequence[Method]) -> dict[str, 
     return found
 
 
-def scores(cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]]) -> pd.DataFrame:
-    """The long table of `evaluate` for `deformations` that are there already."""
+def scores(
+    cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]], structures: Structures | None = None
+) -> pd.DataFrame:
+    """The long table of `evaluate` for `deformations` that are there already.
+
+    Raises:
+        UserError: two cases have one name.
+    """
+    check_study(cases)
     pairs = [(name, case, d) for name, some in found.items() for case, d in zip(cases, some, strict=True)]
-    return pd.concat([evaluate(case, d, name) for name, case, d in pairs], ignore_index=True)
+    return pd.concat([evaluate(case, d, name, structures) for name, case, d in pairs], ignore_index=True)

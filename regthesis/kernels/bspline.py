@@ -6,6 +6,7 @@ from math import ceil
 import torch
 
 from regthesis.kernels.checks import check_image, check_positive
+from regthesis.kernels.plain.product import along
 from regthesis.kernels.shapes import Float, Number, Tensor
 
 
@@ -38,6 +39,5 @@ def bspline(
     for axis, (n, delta) in enumerate(zip(shape, grid_spacing, strict=True), 2):
         x = torch.arange(n, dtype=control.dtype, device=control.device)
         i = torch.arange(control.shape[axis], dtype=control.dtype, device=control.device)
-        weight = cubic(x[:, None] / delta + 1 - i)
-        dense = torch.tensordot(dense, weight, dims=([axis], [1])).movedim(-1, axis)
+        dense = along(dense, cubic(x[:, None] / delta + 1 - i), axis)
     return dense

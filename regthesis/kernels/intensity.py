@@ -2,27 +2,32 @@
 
 import torch
 
-from regthesis.kernels.checks import check_pair
+from regthesis.kernels.checks import check_image, check_pair
 from regthesis.kernels.shapes import Float, Tensor
 
 
 def centre(x: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
-    """Each channel minus its mean, the mean being a constant for autograd.
+    """Each channel minus its mean.
 
     One voxel's value goes first: it takes a large offset away without rounding, and leaves a constant channel at
     exactly zero, which subtracting a rounded mean alone does not.
     """
-    flat = x.detach().flatten(2)
-    first = flat[..., :1]
     shape = (*x.shape[:2], *[1] * (x.ndim - 2))
-    return (x - first.view(shape)) - (flat - first).mean(-1).view(shape)
+    beyond = x - x.detach().flatten(2)[..., 0].view(shape)
+    return beyond - beyond.flatten(2).mean(-1).view(shape)
 
 
 def zscore(x: Float[Tensor, "b c *space"]) -> Float[Tensor, "b c *space"]:
-    """Each channel shifted and scaled to mean 0 and standard deviation 1 over its voxels; a constant one to 0."""
+    """Each channel shifted and scaled to mean 0 and standard deviation 1 over its voxels.
+
+    A constant channel becomes 0, with gradient 0.
+
+    Raises ValueError for a wrong rank or an integer tensor.
+    """
+    check_image("x", x)
     centred = centre(x)
-    deviation = centred.square().mean(tuple(range(2, x.ndim)), keepdim=True).sqrt()
-    return centred / deviation.where(deviation > 0, 1)
+    variance = centred.square().mean(tuple(range(2, x.ndim)), keepdim=True)
+    return centred / variance.where(variance > 0, torch.inf).sqrt()
 
 
 def ssd(fixed: Float[Tensor, "b c *space"], moving: Float[Tensor, "b c *space"]) -> Float[Tensor, ""]:

@@ -25,8 +25,12 @@ def local_cc(
     cross² / (s_a s_b + tau S_a S_b), so that scaling or shifting either image changes nothing and regions flatter
     than about tau^(1/4) = 3 % of the image's standard deviation count as flat and fade to 0.
     (The thesis adds an absolute 1e-15, which leaves such regions to the noise.)
-    Constant images and windows give 0 with gradient 0. First derivatives only. Half precision is compared, and the
-    result returned, in float32.
+    A window is flat, and gives 0 with gradient 0, where either variance is at most 2^-26 of the mean square about the
+    image's mean: a contrast of 1/8192 of the distance from that mean, below which float32 keeps too few digits. That
+    rule, and sums in float64, are those of every backend and dtype, so that each tau >= 0 means the same everywhere,
+    as long as tau S_a S_b and S_a S_b are numbers of float32: standard deviations between 1e-7 and 1e9 at the default
+    tau, from 1e-5 on at 1e-15.
+    First derivatives only. Half precision is compared, and the result returned, in float32.
 
     Raises ValueError for shapes that differ, an even window, or a negative tau.
     """

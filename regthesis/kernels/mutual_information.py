@@ -4,6 +4,7 @@ import torch
 
 from regthesis.kernels.bspline import cubic
 from regthesis.kernels.checks import check_pair
+from regthesis.kernels.plain.product import product
 from regthesis.kernels.shapes import Float, Tensor
 
 
@@ -40,6 +41,6 @@ def mutual_information(
     if bins < 4:
         raise ValueError(f"bins: expected at least 4, got {bins}")
     f, m = (_memberships(image.flatten(2), bins) for image in (fixed, moving))
-    joint = f.transpose(-1, -2) @ m / f.shape[-2]
+    joint = product(f.mT, m) / f.shape[-2]
     independent = _plogp(joint.sum(-1)).sum(-1) + _plogp(joint.sum(-2)).sum(-1)
     return (_plogp(joint).sum((-1, -2)) - independent).mean()

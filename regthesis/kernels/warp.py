@@ -54,9 +54,15 @@ def warp_labels(labels: Int[Tensor, "#b c *space"], u: Float[Tensor, "#b d *spac
 def compose(u: Float[Tensor, "#b d *space"], w: Float[Tensor, "#b d *space"]) -> Float[Tensor, "_b d *space"]:
     """Displacement in voxels of (id + u)∘(id + w): `w + warp(u, w)`.
 
-    Hence `warp(M, compose(u, w)) = warp(warp(M, u), w)` up to interpolation.
+    Hence `warp(M, compose(u, w)) = warp(warp(M, u), w)` up to interpolation. A batch of one serves the whole other.
+
+    Raises ValueError for fields without one component per axis, and for shapes, dtypes or devices that do not belong
+    together.
     """
+    check_field("u", u)
     check_field("w", w)
+    check_space("u", u, "w", w)
+    check_dtype("u", u, "w", w)
     return w + warp(u, w)
 
 

@@ -30,6 +30,7 @@ class Method(ABC):
 
     name: ClassVar[str]  # what it is called in code and tables of data
     label: ClassVar[str]  # what it is called in print
+    peer: ClassVar[str] = ""  # the package behind it, as pip names it
 
     def register(self, case: Case) -> Deformation:
         """The deformations that take the moving image to each fixed image of `case`, and the seconds spent.
@@ -43,12 +44,23 @@ class Method(ABC):
             u=torch.cat([d.u for d in found]),
             grid=case.grid,
             velocity=None if found[0].velocity is None else torch.cat([d.velocity for d in found]),
-            seconds=time.perf_counter() - start,
+            seconds=seconds_since(start, case.images.device),
         )
 
     def check(self, case: Case) -> None:  # noqa: B027 (most methods take any case)
         """Raises UserError where the method will refuse a case, so that a study can say so before it begins."""
 
+    def about(self, case: Case) -> dict:
+        """What, beside the parameters, decides how `case` is registered, for its record: the weights of a network."""
+        return {}
+
     @abstractmethod
     def pair(self, moving: Float[Tensor, "1 1 *space"], fixed: Float[Tensor, "1 1 *space"], grid: Grid) -> Deformation:
         """Register one pair."""
+
+
+def seconds_since(start: float, device: torch.device) -> float:
+    """Seconds since `start` of `time.perf_counter`, once the device has done what it was asked."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start

@@ -44,6 +44,8 @@ class Demons(Method):
         v = kernels.resize(v, grid.shape, field=True)
         return Deformation(kernels.exp(v), grid, velocity=v)
 
+    @torch.inference_mode(False)  # the force is a gradient, also where the caller wants none
+    @torch.enable_grad()
     def update(self, v, moving, fixed, spacing) -> Float[Tensor, "1 d *space"]:
         """One demons iteration on the velocity, at the half-way point between the two images."""
         m, f = kernels.warp(torch.cat([moving, fixed]), kernels.exp(torch.cat([v, -v]) / 2)).split(1)

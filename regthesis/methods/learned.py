@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -17,9 +18,8 @@ from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import DomainWarning, UserError
-from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Number, Tensor
-from regthesis.methods.base import Method
+from regthesis.methods.base import Method, seconds_since
 from regthesis.models.deformation import STEPS
 from regthesis.train import read_card
 from regthesis.weights import WEIGHTS, card_of, load, unseen, weight_files
@@ -68,14 +68,14 @@ class Learned(Method):
     def label(self) -> str:
         return self.network_label + ("" if self.smoothing else ", unsmoothed")
 
-    def smoothed_by(self, grid: Grid) -> float:
-        """By how many mm velocities are smoothed after the fact on a grid; 0 where it is not finer than the network's.
+    def smoothed_by(self, spacing: Sequence[Number]) -> float:
+        """By how many mm velocities are smoothed after the fact on a grid, 0 where it is not finer than the network's.
 
         Raises:
             UserError: there are no weights.
         """
-        spacing = read_card(weight_files(self.weights, self.recipe)[0])["arguments"]["spacing"]
-        return self.smoothing if is_finer(grid.spacing, spacing) else 0.0
+        own = read_card(weight_files(self.weights, self.recipe)[0])["arguments"]["spacing"]
+        return self.smoothing if is_finer(spacing, own) else 0.0
 
     def register(self, case: Case) -> Deformation:
         """As every method's, with the velocity and, where there is one, the latent code.
@@ -86,13 +86,13 @@ class Learned(Method):
 
         Warns and raises as `network`.
         """
-        network = self.network(case)
+        network = self.network(case).to(case.images.device)
         start = time.perf_counter()
         code, v = self.velocity(network, *on_network_grid(network, case))
         with torch.no_grad():
             v = on_case_grid(network, v, case, self.smoothing)
             u = kernels.exp(v, STEPS)
-        return Deformation(u, case.grid, v, code, time.perf_counter() - start)
+        return Deformation(u, case.grid, v, code, seconds_since(start, u.device))
 
     def pair(self, moving, fixed, grid):
         """Refused: two images without a case do not say whose they are, so the network may have seen the patient."""
@@ -103,6 +103,12 @@ class Learned(Method):
         self, network: nn.Module, moving: Float[Tensor, "n 1 *space"], fixed: Float[Tensor, "n 1 *space"]
     ) -> tuple[Float[Tensor, "n z"] | None, Float[Tensor, "n d *space"]]:
         """Latent code, or None, and velocity of each pair on the network's grid and in its voxels."""
+
+    def about(self, case: Case) -> dict:
+        """The file of the weights that `case` is registered with, its SHA-256, and the fold that they left out."""
+        file = self.weights_for(case)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        return {"weights": {"file": str(file), "sha256": digest, "fold": read_card(file).get("fold")}}
 
     def weights_for(self, case: Case) -> Path:
         """The file of weights that registers a case; it has not seen the patient.

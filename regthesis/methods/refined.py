@@ -33,6 +33,7 @@ class Refined(CVAE):
     penalty: float = 0.1
     window: int = 5
 
+    @torch.inference_mode(False)  # steps follow gradients, also where the caller wants none
     def velocity(
         self,
         network: DeformationCVAE,
@@ -40,6 +41,7 @@ class Refined(CVAE):
         fixed: Float[Tensor, "n 1 *space"],
     ) -> tuple[Float[Tensor, "n z"], Float[Tensor, "n d *space"]]:
         """The code and the velocity where the steps end."""
+        moving, fixed = moving.clone(), fixed.clone()  # a tensor made in inference mode cannot enter a graph
         z, v = super().velocity(network, moving, fixed)
 
         def mismatch(v):
@@ -55,6 +57,7 @@ class Refined(CVAE):
         return z, better(update)
 
 
+@torch.enable_grad()
 def descend(start: Tensor, loss: Callable[[Tensor], Tensor], steps: int, rate: float) -> Tensor:
     """Where so many steps of Adam on a loss lead."""
     x = start.clone().requires_grad_()

@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from regthesis.deformation import Deformation
-from regthesis.geometry import Grid, read_image
-from regthesis.methods.base import Method, MissingPeer
+from regthesis.geometry import Grid
+from regthesis.images import read_displacement
+from regthesis.methods.base import MissingPeer
+from regthesis.methods.peer import PeerMethod
 
 
 @dataclass(frozen=True)
-class SyN(Method):
+class SyN(PeerMethod):
     """Greedy symmetric diffeomorphic registration.
 
     `radius` of the correlation window in mm, turned into voxels of the finest axis; `iterations` a level,
@@ -24,17 +25,18 @@ class SyN(Method):
 
     name = "syn"
     label = "SyN"
+    peer = "antspyx"
     radius: float = 6.0  # 4 voxels of the thesis's frame
     iterations: tuple[int, ...] = (40, 20, 10)
     step: float = 0.2
     fluid: float = 3.0
     elastic: float = 0.0
 
-    def pair(self, moving, fixed, grid):
+    def displacement(self, moving, fixed, grid):
         try:
             import ants
         except ModuleNotFoundError:
-            raise MissingPeer("antspyx") from None
+            raise MissingPeer(self.peer) from None
         with TemporaryDirectory() as folder:
             found = ants.registration(
                 fixed=_to_ants(ants, fixed, grid),
@@ -51,12 +53,12 @@ class SyN(Method):
                 random_seed=1,
             )
             warp = next(path for path in found["fwdtransforms"] if path.endswith("Warp.nii.gz"))
-            return Deformation(grid.displacement_from_mm(read_image(Path(warp), rank=None))[None], grid)
+            return grid.displacement_from_mm(read_displacement(Path(warp)))
 
 
 def _to_ants(ants, image, grid: Grid):
     return ants.from_numpy(
-        image[0, 0].cpu().double().numpy().T,  # ANTs indexes x first
+        image[0, 0].double().numpy().T,  # ANTs indexes x first
         origin=list(grid.origin),
         spacing=[float(s) for s in grid.spacing[::-1]],
         direction=np.array(grid.direction).reshape(grid.rank, grid.rank),

@@ -105,6 +105,7 @@ class VoxelMorph(Learned):
 
     network_name = "voxelmorph"
     network_label = "VM"
+    peer = "voxelmorph"
     kind = VoxelMorphNetwork
     recipe = "voxelmorph"
     weights: Path = WEIGHTS / "acdc" / "voxelmorph"

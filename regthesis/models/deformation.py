@@ -113,8 +113,13 @@ class DeformationCVAE(nn.Module):
         h = h.flatten(1)
         return self.mu(h).float(), self.log_variance(h).float()
 
-    def decode(self, z: Float[Tensor, "b z"], moving: Float[Tensor, "b 1 *space"]) -> Float[Tensor, "b d *space"]:
-        """The velocity in voxels that the code z means for a moving image: of the same pair, or of any other."""
+    def decode(self, z: Float[Tensor, "#b z"], moving: Float[Tensor, "#b 1 *space"]) -> Float[Tensor, "_b d *space"]:
+        """The velocity in voxels that the code z means for a moving image: of the same pair, or of any other.
+
+        One image serves any number of codes, and one code any number of images.
+
+        Raises ValueError for images of another grid, codes of another length, and numbers of them that differ.
+        """
         return self._velocities(z, moving)[0]
 
     def sample(
@@ -150,6 +155,13 @@ class DeformationCVAE(nn.Module):
     def _velocities(self, z: Tensor, moving: Tensor) -> list[Tensor]:
         """The velocities of all scales, finest first, each on its own grid and in its voxels."""
         self._check("moving", moving)
+        several = {*z.shape[:1], len(moving)} - {1}
+        if z.ndim != 2 or z.shape[1] != self.latent or len(several) > 1 or 0 in several:
+            raise ValueError(
+                f"z: expected codes (b, {self.latent}), as many as moving images or one of either, "
+                f"got {tuple(z.shape)} for {len(moving)}"
+            )
+        z = z.expand(max(len(z), len(moving)), -1)
         h = leaky_relu(self.expand(z), SLOPE).view(-1, *self.waist).contiguous(memory_format=self.layout)
         finished: list[Tensor] = []
         for level, layer in zip((3, 2, 1), self.decoder, strict=True):
@@ -170,8 +182,8 @@ class DeformationCVAE(nn.Module):
     def _beside(self, moving: Tensor, h: Tensor) -> Tensor:
         """The features of a scale with the moving image of that size as one more channel."""
         scale = self.shape[self.order[0]] // h.shape[2]
-        small = kernels.resize(moving, [n // scale for n in self.shape]).to(h.dtype)
-        return torch.cat([h, self._inward(small)], 1)
+        small = self._inward(kernels.resize(moving, [n // scale for n in self.shape]).to(h.dtype))
+        return torch.cat([h, small.expand(len(h), *small.shape[1:])], 1).contiguous(memory_format=self.layout)
 
     def _velocity(self, raw: Tensor) -> Float[Tensor, "b d *space"]:
         """A head's output as a velocity: bounded by tanh, smoothed by sigma mm (Eq. 4.11)."""

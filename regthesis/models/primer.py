@@ -33,7 +33,7 @@ class Primer(nn.Module):
         for layer in self.wide:
             quarter = quarter + leaky_relu(layer(quarter))
         joined = torch.cat([half, kernels.resize(quarter, half.shape[2:])], 1)
-        v = kernels.smooth(self.velocity(leaky_relu(self.merge(joined))), self.sigma)
+        v = kernels.smooth(self.velocity(leaky_relu(self.merge(joined))).float(), self.sigma)
         u = kernels.exp(v, steps=4)  # as often as the thesis squares
         return kernels.resize(u, fixed.shape[2:], field=True)
 

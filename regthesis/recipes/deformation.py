@@ -27,7 +27,7 @@ def folds(root: Path | str, count: int = 5) -> list[list[str]]:
     """The patients dealt out to `count` folds, each group in turn, so that all groups are in all folds."""
     groups = defaultdict(list)
     for patient in acdc.patients(root):
-        groups[acdc.read_info(Path(root) / patient).get("Group", "")].append(patient)
+        groups[str(acdc.read_info(Path(root) / patient).get("Group", ""))].append(patient)
     dealt = [patient for group in sorted(groups) for patient in groups[group]]
     return [sorted(dealt[i::count]) for i in range(count)]
 
@@ -56,10 +56,12 @@ def train(
 
     `skip` names patients that are kept out of everything. The card lists who was trained and validated on, and the
     identity of everybody, by which `regthesis.weights` knows whom the network has not seen. Masks of the validation
-    patients draw the curve of DICE; the last weights are kept, or with `patience` those of the highest DICE.
+    patients, of those who have a structure in both, draw the curve of DICE; the last weights are kept, or with
+    `patience` those of the highest DICE.
 
     Raises:
-        UserError: a broken or unknown patient, a fold that is not there or empty, or what `train.fit` raises.
+        UserError: a broken or unknown patient, too few of them, none to measure on, a fold that is not there or empty,
+            or what `train.fit` raises.
     """
     if not 0 <= fold <= count:
         raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
@@ -71,9 +73,20 @@ def train(
     if fold and not held_out:
         raise UserError(f"fold {fold}: nobody is in it, {root} has fewer patients than folds")
     rest = tuple({*held_out, *skip})
+    left = [patient for patient in acdc.patients(root) if patient not in rest]
+    if len(left) <= VALIDATION:
+        raise UserError(
+            f"{root}: {len(left)} patients to train with; it takes {VALIDATION + 1} or more, "
+            f"{VALIDATION} of them for validation"
+        )
     validated = acdc.balanced(root, VALIDATION, rest)
-    trained = [p for p in acdc.patients(root) if p not in rest and p not in validated]
+    trained = [patient for patient in left if patient not in validated]
     cases = {p: acdc.read(root, p, common) for p in tqdm([*trained, *validated], "patients", disable=None)}
+    measurable = [cases[p] for p in validated if common_labels(cases[p])]
+    if not measurable:
+        raise UserError(
+            f"{root}: no validation patient ({', '.join(validated)}) has a structure in both masks; segment one"
+        )
     torch.manual_seed(seed)
     return fit(
         build(common),
@@ -85,7 +98,7 @@ def train(
         every=every,
         patience=patience,
         augment=RandomAffine(common.spacing, shift=0.05),
-        validation=pairs([cases[p] for p in validated], masks=True),
+        validation=pairs(measurable, masks=True),
         measure=lost_overlap,
         seed=seed,
         device=device,
@@ -111,8 +124,17 @@ def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:
     return TensorDataset(*tensors)
 
 
+def common_labels(case: Case) -> list[int]:
+    """The structures that both masks of a pair have; none where a mask is missing or empty."""
+    return _common(case.masks[0], case.masks[1]) if {0, 1} <= set(case.masks) else []
+
+
+def _common(*masks) -> list[int]:
+    return [label for label in acdc.LABELS if label and all((mask == label).any() for mask in masks)]
+
+
 def lost_overlap(model: nn.Module, moving, fixed, moving_mask, fixed_mask) -> float:
-    """1 minus the mean DICE of the labels of a pair."""
+    """1 minus the mean DICE of the labels that both masks of a pair have."""
     moved = kernels.warp_labels(moving_mask, kernels.exp(model(moving, fixed).velocities[0], STEPS))
-    scores = [dice(fixed_mask, moved, (label,)) for label in acdc.LABELS if label and (fixed_mask == label).any()]
+    scores = [dice(fixed_mask, moved, (label,)) for label in _common(moving_mask, fixed_mask)]
     return 1 - sum(scores) / len(scores)

@@ -10,8 +10,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from regthesis.case import Case
-from regthesis.evaluate.growing import begun, grown
-from regthesis.evaluate.study import study
+from regthesis.evaluate.growing import begun, finished, grown
+from regthesis.evaluate.records import measured
+from regthesis.evaluate.structures import Structures
+from regthesis.evaluate.study import check_study, study
 from regthesis.evaluate.table import case_means
 from regthesis.methods import Method
 
@@ -28,30 +30,39 @@ SETTINGS = {
 
 METRICS = ("DICE", "HD95", "Grad Det-Jac", "min Det-Jac", "EPE heart")
 COLUMNS = ("method", "field", "setting", "default", "case", "metric", "value")
+PIECE = ("method", "setting", "case")
 
 
-def trade_off(cases: Sequence[Case], methods: Sequence[Method], out: Path | None = None) -> pd.DataFrame:
+def trade_off(
+    cases: Sequence[Case],
+    methods: Sequence[Method],
+    out: Path | None = None,
+    structures: Structures | None = None,
+) -> pd.DataFrame:
     """Scores of every case by every method over its `SETTINGS`: columns `COLUMNS`, a row a case, setting and metric.
 
     `default` marks the setting that the method has of itself. `out` is a CSV that grows by whole settings, so that a
-    run that was stopped goes on. Methods without a setting are left out, and those whose package is not installed;
-    `frame.attrs["missing"]` says why, by method name.
+    run that was stopped goes on. `structures` are as in `evaluate`. Methods without a setting are left out, and those
+    whose package is not installed; `frame.attrs["missing"]` says why, by method name.
 
     Raises:
-        UserError: `out` cannot be written, or weights are missing.
+        UserError: two cases or methods have one name, weights are missing, or `out` cannot be written or has other
+            scores of them.
     """
-    rows = begun(out, COLUMNS)
-    done = set(zip(rows["method"], rows["setting"], rows["case"], strict=True))
+    check_study(cases, methods)
     varied = [(method, *SETTINGS[method.name]) for method in methods if method.name in SETTINGS]
     todo = [(method, name, value) for method, name, values in varied for value in values]
-    missing = {}
+    metrics = {case.id: [(it,) for it in METRICS if it in dict(measured(case, structures))] for case in cases}
+    wanted = {(method.name, value, case.id): metrics[case.id] for method, _, value in todo for case in cases}
+    rows, missing = begun(out, COLUMNS), {}
     for method, name, value in tqdm(todo, desc="settings", disable=None):
+        done = finished(rows, PIECE, ("metric",), wanted)
         left = [case for case in cases if (method.name, value, case.id) not in done]
-        found = study(left, [replace(method, **{name: value})])
+        found = study(left, [replace(method, **{name: value})], structures=structures)
         missing |= found.attrs["missing"]
         scores = case_means(found[found["metric"].isin(METRICS)])
         new = scores.assign(method=method.name, field=name, setting=value, default=value == getattr(method, name))
         if len(new):
-            rows = grown(rows, new[list(COLUMNS)], out)
+            rows = grown(rows, new[list(COLUMNS)], out, PIECE)
     rows.attrs["missing"] = missing
     return rows

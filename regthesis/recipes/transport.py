@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -12,53 +14,80 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.datasets import acdc
 from regthesis.deformation import Deformation
-from regthesis.evaluate.growing import begun, grown
+from regthesis.evaluate.growing import begun, finished, grown
+from regthesis.evaluate.structures import CAVITY
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 from regthesis.methods import get
 from regthesis.methods.learned import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
-from regthesis.transport import by_code, pole_ladder
+from regthesis.transport import by_code, check_posed, pole_ladder
 from regthesis.weights import Card, networks
 
 SICK, HEALTHY = ("HCM", "DCM"), "NOR"
+WAYS = ("Our", "PL")
 COLUMNS = ("fold", "patient", "group", "healthy", "way", "predicted", "transported")
+PIECE, ROW = ("fold", "patient"), ("healthy", "way")  # all transports of a patient, and one of them
 
 
 def ejection(deformation: Deformation, case: Case) -> float:
     """Ejection fraction in % that a deformation gives a heart, from its mask at end diastole."""
     masks = case.moving_mask, deformation.warp_labels(case.moving_mask)
-    return ejection_fraction(*(float(volumes(mask, case.spacing)["LV-BP"]) for mask in masks))
+    return ejection_fraction(*(float(volumes(mask, case.spacing, acdc.STRUCTURES)[CAVITY]) for mask in masks))
 
 
-def transports(root: Path | str, weights: Path, out: Path, frame: str = "quick") -> pd.DataFrame:
-    """Carry every HCM and DCM patient to every healthy subject of his fold; a row a transport and way, `COLUMNS`.
+class Fold(NamedTuple):
+    """The network of one fold, and the hearts that it has not seen."""
+
+    number: int
+    network: DeformationCVAE
+    sick: list[Case]
+    healthy: list[Case]
+
+
+def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> list[Fold]:
+    """Every fold's network with the patients of HCM and DCM and the healthy subjects that it has not seen.
+
+    Raises:
+        UserError: patients or weights are missing or broken, or a mask lacks what hearts are aligned by.
+    """
+    found, everyone = [], acdc.identities(root)
+    for network, card in networks(weights, DeformationCVAE):
+        new = [name for name, marks in everyone.items() if Card(card).names_of(marks) & set(card["held_out"])]
+        hearts = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in new]
+        sick = [heart for heart in hearts if heart.group in SICK]
+        healthy = [heart for heart in hearts if heart.group == HEALTHY]
+        for heart in [*sick, *healthy]:
+            check_posed(heart.moving_mask, heart.id)
+        found.append(Fold(card["fold"][0], network, sick, healthy))
+    return found
+
+
+def transports(folds: Sequence[Fold], out: Path) -> pd.DataFrame:
+    """Carry every patient to every healthy subject of his fold; a row a transport and way, `COLUMNS`.
 
     The way `Our` decodes the patient's code on the healthy heart, by the fold's network, which has seen neither; `PL`
     is the pole ladder over LCC-demons. Ejection fractions are in %. `out` is a CSV that grows by whole patients, so
     that a run that was stopped goes on.
 
     Raises:
-        UserError: patients or weights are missing or broken, or `out` cannot be written.
+        UserError: `out` cannot be written, or has other transports.
     """
-    rows = begun(out, COLUMNS)
-    demons = get("demons")
-    everyone = acdc.identities(root)
-    for network, card in networks(weights, DeformationCVAE):
-        new = [name for name, marks in everyone.items() if Card(card).names_of(marks) & set(card["held_out"])]
-        hearts = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in new]
-        sick = [heart for heart in hearts if heart.group in SICK and heart.id not in set(rows["patient"])]
-        healthy = [heart for heart in hearts if heart.group == HEALTHY]
-        for patient in tqdm(sick, f"fold {card['fold'][0]}", disable=None):
+    rows, demons = begun(out, COLUMNS), get("demons")
+    for fold, network, sick, healthy in folds:
+        carries = list(product([heart.id for heart in healthy], WAYS))
+        done = finished(rows, PIECE, ROW, {(fold, heart.id): carries for heart in sick})
+        left = [heart for heart in sick if healthy and (fold, heart.id) not in done]
+        for patient in tqdm(left, f"fold {fold}", disable=None):
             with torch.no_grad():
                 code, _ = network.encode(*on_network_grid(network, patient))
             own = {"Our": by_code(network, code, patient), "PL": demons.register(patient)}
             found = []
-            for target, way in product(healthy, own):
+            for target, way in product(healthy, WAYS):
                 if way == "Our":
                     carried = by_code(network, code, target)
                 else:
                     carried = pole_ladder(patient, own["PL"], target, demons).carried
                 fractions = ejection(own[way], patient), ejection(carried, target)
-                found.append((card["fold"][0], patient.id, patient.group, target.id, way, *fractions))
-            rows = grown(rows, pd.DataFrame(found, columns=list(COLUMNS)), out)
+                found.append((fold, patient.id, patient.group, target.id, way, *fractions))
+            rows = grown(rows, pd.DataFrame(found, columns=list(COLUMNS)), out, PIECE)
     return rows

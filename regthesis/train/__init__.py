@@ -3,6 +3,6 @@
 from regthesis.train.augment import RandomAffine
 from regthesis.train.loop import fit
 from regthesis.train.step import adam, step
-from regthesis.train.weights import load_weights, read_card, save_weights
+from regthesis.train.weights import load_weights, read_card, save_weights, weights_hash
 
-__all__ = ["RandomAffine", "adam", "fit", "load_weights", "read_card", "save_weights", "step"]
+__all__ = ["RandomAffine", "adam", "fit", "load_weights", "read_card", "save_weights", "step", "weights_hash"]

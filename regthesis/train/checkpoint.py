@@ -20,6 +20,13 @@ class Progress:
     best: float | None = None  # the smallest mean measure of the validation samples
     waited: int = 0  # measurements since
     curve: list[dict] = field(default_factory=list)
+    recent: list[dict] = field(default_factory=list)  # the scalars of each step since the curve's last point
+    end: dict | None = None  # the point of a last step between two measurements; it goes when the run goes on
+
+    @property
+    def shown(self) -> list[dict]:
+        """The curve as a card has it, with its end."""
+        return [*self.curve, *([self.end] if self.end else [])]
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:

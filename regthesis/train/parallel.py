@@ -1,6 +1,7 @@
 """Several processes under `torchrun`, each with its own samples; on its own, a process is the only worker."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,12 +34,14 @@ class Worker:
 
 
 def check_device(name: str) -> None:
-    """Raises UserError where there is no such device here."""
-    try:
-        wanted = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"device {name}: no such device; use cpu or cuda") from None
-    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+    """Raises UserError where `name` is not cpu, cuda or one of several as cuda:1, or no such GPU is here.
+
+    PyTorch knows other names, but neither the kernels nor the training were ever tried there.
+    """
+    known = re.fullmatch(r"cpu|cuda(:(0|[1-9][0-9]{0,2}))?", name)
+    if not known:
+        raise UserError(f"device {name!r}: no such device; use cpu or cuda, or one of several as cuda:1")
+    if name != "cpu" and int(known[2] or 0) >= torch.cuda.device_count():
         raise UserError(f"device {name}: PyTorch finds no GPU of that name here; use the device cpu")
 
 

@@ -29,7 +29,6 @@ class Run:
         self.progress = Progress(json.loads(json.dumps(settings)))  # lists for tuples, as a checkpoint has them
         if self.checkpoint.is_file():
             self.progress = load_checkpoint(self.checkpoint, model, optimiser, self.progress.settings)
-        self.recent: list[dict[str, float]] = []
         self.since = time.perf_counter()
 
     def is_over(self, steps: int, patience: int | None) -> bool:
@@ -39,23 +38,32 @@ class Run:
     def add(self, scalars: dict[str, float]) -> None:
         """A step was made."""
         self.progress.step += 1
-        self.recent.append(scalars)
+        self.progress.recent.append(scalars)
+        self.progress.end = None
 
-    def keep(self, measure: float | None, card: dict, last: bool) -> None:
+    def keep(self, measure: float | None, card: dict, last: bool, regular: bool = True) -> None:
         """Put a point on the curve, write the checkpoint, and the weights if they are the best so far.
 
         `measure` is the validation's, the smaller the better; without one, or with `last`, the last weights are kept.
+        A point that is not `regular`, at the end of a run, is no measurement that a longer run would have made: it is
+        not set beside the others, and its weights are kept only where there are none.
         """
         progress, now = self.progress, time.perf_counter()
-        point = {name: sum(found[name] for found in self.recent) / len(self.recent) for name in self.recent[0]}
-        progress.curve.append({"step": progress.step, **point, "validation": measure})
+        recent = progress.recent
+        point = {name: sum(found[name] for found in recent) / len(recent) for name in recent[0]}
+        point = {"step": progress.step, **point, "validation": measure}
         progress.seconds += now - self.since
-        self.recent, self.since = [], now
-        better = measure is None or progress.best is None or measure < progress.best
-        progress.best, progress.waited = (measure, 0) if better else (progress.best, progress.waited + 1)
+        self.since = now
+        better = measure is None or progress.best is None or (regular and measure < progress.best)
+        if regular:
+            progress.curve.append(point)
+            progress.recent = []
+            progress.best, progress.waited = (measure, 0) if better else (progress.best, progress.waited + 1)
+        else:
+            progress.end = point
         if self.writes:
             if better or last:  # before the checkpoint: a run killed in between repeats these steps
-                facts = {"step": progress.step, "hours": progress.seconds / 3600, "curve": progress.curve}
+                facts = {"step": progress.step, "hours": progress.seconds / 3600, "curve": progress.shown}
                 save_weights(self.weights, self.model, {**card, **facts})
             save_checkpoint(self.checkpoint, self.model, self.optimiser, progress)
 
@@ -64,7 +72,7 @@ class Run:
         tensors, card = read(self.weights)
         self.model.load_state_dict(tensors)
         self.model.eval()
-        card |= {"curve": self.progress.curve, "hours": self.progress.seconds / 3600}
+        card |= {"curve": self.progress.shown, "hours": self.progress.seconds / 3600}
         if self.writes:
             save_weights(self.weights, self.model, card)
         return card

@@ -1,13 +1,14 @@
 """One step of training, and its optimiser."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
 from regthesis.kernels.shapes import Number, Tensor
-from regthesis.train.parallel import mean_over_workers
+from regthesis.train.parallel import Worker, mean_over_workers
 
 
 def adam(model: nn.Module, rate: Number = 1.5e-4, l2: Number = 1e-4) -> torch.optim.Adam:
@@ -28,6 +29,23 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: Number) -> None:
     """Adam's step size from here on."""
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself: to emulate it takes several times as long as float32 does."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def mixed_where_it_pays(worker: Worker) -> bool:
+    """Whether the devices of all workers have bfloat16; where they have not, the first worker says so in one line."""
+    able = torch.tensor(float(has_bfloat16(worker.device)), device=worker.device)
+    if mean_over_workers({"able": able})["able"] == 1:
+        return True
+    if worker.rank == 0:
+        print(f"{worker.hardware}: no bfloat16 in hardware, so mixed is off: float32 is faster", file=sys.stderr)
+    return False
 
 
 def step(

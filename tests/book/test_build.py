@@ -1,5 +1,6 @@
 """Pages from executed notebooks: what is staged, what is rebuilt, and what a failing build leaves."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from regthesis.book import build as module
 from regthesis.book.build import build
 from regthesis.book.execute import ChapterError
+from regthesis.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = {"commit": "abc1234", "data": "d4741234", "profile": "quick", "device": "cpu", "threads": "2"}
@@ -75,6 +77,43 @@ def test_figures_and_tables_get_their_line_of_origin(book, no_sphinx):
     assert "abc1234" in lines[0][1] and "d4741234" in lines[0][1] and "1.2 s" in lines[0][1]
     assert "hide-cell" in staged.cells[1].metadata["tags"]
     assert not (book[2] / "stage" / "chapters" / "02_background.md").exists()
+
+
+def origins_of(root, cell, *tags):
+    """The lines under a cell with these tags; two runs are recorded."""
+    for name in ("acdc-codes", "acdc-study"):
+        (root / "data" / "recorded" / name).mkdir(parents=True)
+        about = {"commit": f"{name}-commit", "command": f"regthesis {name}"}
+        (root / "data" / "recorded" / name / "run.json").write_text(json.dumps(about))
+    cell.metadata["tags"] = list(tags)
+    return module._origins(cell, RUN | {"dtype": "float32"}, root)
+
+
+@pytest.mark.parametrize(
+    "cell, tags, said",
+    [
+        (figure_cell, [], ["abc1234"]),
+        (figure_cell, ["hide-input"], ["abc1234"]),
+        (figure_cell, ["provenance"], ["abc1234"]),
+        (figure_cell, ["recorded-acdc-codes"], ["acdc-codes-commit"]),
+        (figure_cell, ["recorded-acdc-study", "recorded-acdc-codes"], ["acdc-study-commit", "acdc-codes-commit"]),
+        (figure_cell, ["provenance", "recorded-acdc-codes"], ["acdc-codes-commit", "abc1234"]),
+        (table_cell, [], []),
+        (table_cell, ["provenance"], ["abc1234"]),
+        (table_cell, ["recorded-acdc-codes"], ["acdc-codes-commit"]),
+        (table_cell, ["recorded-acdc-codes", "provenance"], ["acdc-codes-commit", "abc1234"]),
+    ],
+)
+def test_a_line_of_origin_is_that_of_the_data_which_are_shown(tmp_path, cell, tags, said):
+    lines = origins_of(tmp_path, cell(), *tags)
+    assert len(lines) == len(said)
+    for line, commit in zip(lines, said, strict=True):
+        assert f"<code>{commit}</code>" in line
+
+
+def test_a_tag_that_names_no_recorded_run_stops_the_build(tmp_path):
+    with pytest.raises(UserError, match="acdc-forgotten: no recorded run"):
+        origins_of(tmp_path, table_cell(), "recorded-acdc-forgotten")
 
 
 def test_an_animation_links_nothing_from_outside_and_has_words(book, no_sphinx):

@@ -175,13 +175,8 @@ def test_a_claim_of_order_has_the_direction_of_its_printed_values():
     [("T3.1/2D/our/DICE", 8), ("T4.1/S3/DICE", 100), ("T4.2/DCM/PL/predicted", 5), ("T5.1/Our/DICE", 100)],
 )
 def test_patients_are_counted_where_they_have_several_cases(id, patients):
-    """Slices or pairs of one patient are no independent cases: 80 of 100 patients differ by 2 sd sqrt(1/80 - 1/100)."""
-    known = ledger.entry(id)
-    assert known.counted == patients
-    part = patients - patients // 5
-    chance = 2 * known.spread * (1 / part - 1 / patients) ** 0.5
-    assert known.allowance(part) == pytest.approx(known.allowance() + chance)
-    assert known.allowance(patients) == known.allowance()
+    """Slices or pairs of one patient are no independent cases."""
+    assert ledger.entry(id).counted == patients <= ledger.entry(id).cases
 
 
 def test_what_may_be_the_extraction_s_fault_says_why():

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from regthesis.book.chapters import find_page, profile_parameters, typed
-from regthesis.book.execute import ChapterError, execute
+from regthesis.book.execute import ChapterError, execute, run_name
 from regthesis.book.resume import data_hash, inputs
 from regthesis.cli import main
 from regthesis.errors import UserError
@@ -28,10 +28,12 @@ CHAPTER = """
 
 dataset = "phantom"  # one of: phantom, acdc
 data_root = ""
-subjects = 3
+subjects = 3  # at least 1: hearts
 sigma = 1.5  # mm
 train = False
 bad = ""
+names = ["a", "b"]
+device = "cpu"
 ```
 
 ```{code-cell} ipython3
@@ -179,6 +181,26 @@ def test_data_hash_sees_names_sizes_and_the_end_of_contents(tmp_path):
     assert len(seen) == 5
 
 
+NO_INTEGERS = [
+    "",
+    "[1",
+    "%d",
+    "*a",
+    "\t1",
+    "1 ",
+    "1:30",
+    "0x10",
+    "1_0",
+    "1e3",
+    "\u0663",
+    "a: b: c",
+    "'",
+    "@1",
+    "9" * 5000,
+]
+NO_FLOATS = ["", "nan", "inf", "1e999", "1_0", "1:30", " 1", "0x1p3", "\u0663", "1,5", "true"]
+
+
 @pytest.mark.parametrize("wanted", ["2", "02", "02_background", "background"])
 def test_a_chapter_by_number_or_name(book, wanted):
     assert find_page(wanted, book).source == book / "chapters" / "02_background.md"
@@ -190,7 +212,16 @@ def test_a_chapter_by_number_or_name(book, wanted):
         ("subjects", "7", 7),
         ("sigma", "2", 2.0),
         ("sigma", "1e-3", 1e-3),
+        ("subjects", "010", 10),
+        ("subjects", "+3", 3),
+        ("sigma", "-0.5", -0.5),
+        ("sigma", "017", 17.0),
+        ("names", "c", ["c"]),
+        ("names", "c, d", ["c", "d"]),
+        ("names", "[c, d]", ["c", "d"]),
         ("train", "true", True),
+        ("train", "No", False),
+        ("bad", "a: [b", "a: [b"),
         ("dataset", "acdc", "acdc"),
         ("bad", "3", "3"),
         ("data_root", ".", str(Path.cwd())),
@@ -207,6 +238,11 @@ def test_values_take_the_type_of_the_default(book, name, text, value):
         ("subject", "7", "unknown parameter 'subject'; known: dataset, .*did you mean subjects?"),
         ("subjects", "many", "subjects must be of type int"),
         ("subjects", "1.5", "subjects must be of type int"),
+        *[("subjects", text, "subjects must be of type int") for text in NO_INTEGERS],
+        *[("sigma", text, "sigma must be of type float") for text in NO_FLOATS],
+        ("subjects", "0", "subjects must be at least 1, not 0"),
+        ("subjects", "-1", "subjects must be at least 1, not -1"),
+        ("bad", "\udcff", "bad must be of type str"),
         ("sigma", "wide", "sigma must be of type float"),
         ("train", "1", "train must be of type bool"),
         ("dataset", "adcd", "unknown dataset 'adcd'; known: phantom, acdc; did you mean acdc?"),
@@ -225,6 +261,74 @@ def test_a_profile_with_a_typing_error_is_named(book):
         profile_parameters("quick", find_page("2", book), book)
 
 
+@pytest.mark.parametrize("wanted", ["\u00b2", "\u0662", "", "0", "None", "-2", "0" * 5000])
+def test_odd_names_are_no_chapter(book, wanted):
+    with pytest.raises(UserError, match="unknown chapter"):
+        find_page(wanted, book)
+
+
+PROFILES = {
+    "nothing": (b"", {}),
+    "an empty section": (b"sigma: 1\n02_background:\n", {"sigma": 1.0}),
+    "a section before the top": (b"subjects: 2\n02_background: {subjects: 010}\n", {"subjects": 10}),
+    "lists": (b"names: [c, d]\nunknown_here: [1]\n", {"names": ["c", "d"]}),
+    "text that YAML takes for something else": (
+        b"bad: no\ndata_root: ../2020-01-01\n",
+        {"bad": "no", "data_root": "../2020-01-01"},
+    ),
+}
+BAD_PROFILES = {
+    "a list": (b"- 1\n", "expected names and values"),
+    "a list as a section": (b"02_background: [subjects]\n", "expected names and values under 02_background"),
+    "broken": (b"seed: 1\nsubjects: [1\n", "line 3: cannot be read as YAML"),
+    "latin-1": ("# Gr\u00f6\u00dfe\n".encode("latin-1"), "not text in UTF-8"),
+    "a page that is none": (
+        b"02_backgruond: {subjects: 2}\n",
+        "unknown page '02_backgruond'.*did you mean 02_background",
+    ),
+    "a wrong type": (b"02_background: {subjects: many}\n", "subjects must be of type int like 3, not 'many'"),
+    "a wrong type at the top": (b"subjects: 1.5\n", "subjects must be of type int"),
+    "base sixty": (b"subjects: 1:30\n", "subjects must be of type int"),
+    "no value": (b"subjects:\n", "subjects must be of type int"),
+    "too few": (b"subjects: 0\n", "subjects must be at least 1"),
+    "a mapping as a value": (b"02_background: {names: {a: b}}\n", "names must be of type list"),
+    "a choice that is none": (b"dataset: mnist\n", "unknown dataset 'mnist'"),
+    "an object": (b"subjects: !!python/name:os.system\n", "subjects must be of type int"),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_is_read_as_a_command_line_is(book, name):
+    content, expected = PROFILES[name]
+    (book / "chapters" / "profiles" / "own.yaml").write_bytes(content)
+    assert profile_parameters("own", find_page("2", book), book) == expected
+
+
+@pytest.mark.parametrize("name", BAD_PROFILES)
+def test_a_bad_profile_is_named_in_one_line(book, name):
+    content, message = BAD_PROFILES[name]
+    (book / "chapters" / "profiles" / "own.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=message) as refused:
+        profile_parameters("own", find_page("2", book), book)
+    assert "own.yaml" in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("profile", ["../profiles/quick", "", "."])
+def test_a_profile_is_a_name_and_no_path(book, profile):
+    with pytest.raises(UserError, match="unknown profile"):
+        profile_parameters(profile, find_page("2", book), book)
+
+
+def test_a_run_is_named_by_its_parameters():
+    assert run_name({"subjects": 3, "seed": 1}) == run_name({"seed": 1, "subjects": 3}) == "seed=1,subjects=3"
+    others = [{"a": "x/y"}, {"a": "z/y"}, {"a": "y"}, {"a": "y,b=1"}, {"a": "y", "b": 1}, {"a": ".."}, {"a": "y" * 300}]
+    others += [{"a": "y" * 301}, {"a": "\u00fc"}, {"a": ["y"]}, {"a": ""}, {f"a{k}": "y" * 20 for k in range(20)}]
+    names = [run_name(parameters) for parameters in others]
+    assert len(set(names)) == len(names)
+    assert all(len(name) < 130 and "/" not in name and name.isascii() for name in names)
+    assert names[0].startswith("a=y~")
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -234,6 +338,8 @@ def test_a_profile_with_a_typing_error_is_named(book):
         (["run", "2", "-p", "dataset", "mnist"], "unknown dataset 'mnist'; known: phantom, acdc"),
         (["run", "2", "--out", "_toc.yml/deeper"], "cannot write to _toc.yml/deeper"),
         (["run", "2", "--out", "_toc.yml"], "cannot write to _toc.yml"),
+        (["run", "2", "-p", "device", "mps"], "use cpu or cuda"),
+        (["run", "2", "-p", "device", "cuda:99"], "no GPU of that name"),
         (["book", "--profile", "none"], "unknown profile 'none'"),
         (["data", "check", "acdc", "nowhere"], "nowhere: no patient folder"),
     ],
@@ -250,3 +356,32 @@ def test_command_line_exits_1_where_a_chapter_fails(again, monkeypatch):
     result = CliRunner().invoke(main, ["run", "2", "-p", "bad", "ouch", "--out", "elsewhere"])
     assert result.exit_code == 1 and "failed in cell 3: ValueError: ouch" in result.stderr
     assert json.loads((again / "elsewhere" / "02_background.failed.ipynb").read_text())
+
+
+@pytest.mark.slow
+def test_every_set_of_parameters_has_its_folder_and_braces_are_no_format(book, monkeypatch):
+    monkeypatch.chdir(book)
+
+    def regthesis(*words):
+        result = CliRunner().invoke(main, ["run", "2", *words])
+        assert "Traceback" not in result.output
+        return result
+
+    assert regthesis("-p", "subjects", "4").exit_code == 0
+    first = book / "_build" / "runs" / "quick" / "subjects=4" / "02_background.ipynb"
+    before = first.read_bytes()
+    assert regthesis("-p", "subjects", "5", "--out", "out{x}{subjects}").exit_code == 0
+    second = book / "out{x}{subjects}" / "02_background.ipynb"
+    assert printed(second) == "5 2.0 chapters\n" and first.read_bytes() == before
+    refused = regthesis("-p", "subjects", "6", "--out", "out{x}{subjects}")
+    assert refused.exit_code == 2 and "holds a run with other parameters" in refused.stderr
+    assert printed(second) == "5 2.0 chapters\n"
+    assert "unchanged" in regthesis("-p", "subjects", "4").stderr
+
+
+def test_a_file_of_ones_own_in_out_stays(book, monkeypatch):
+    monkeypatch.chdir(book)
+    (book / "own").mkdir()
+    (book / "own" / "02_background.ipynb").write_text("mine")
+    result = CliRunner().invoke(main, ["run", "2", "--out", "own"])
+    assert result.exit_code == 2 and (book / "own" / "02_background.ipynb").read_text() == "mine"

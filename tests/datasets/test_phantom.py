@@ -1,6 +1,7 @@
 """The phantom's files: ACDC's layout, same bits from same seed, whole or not at all, clinical groups."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -237,3 +238,44 @@ def test_a_patient_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="disk full"):
         write.patient(tmp_path, 0, 0, "quick")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path, where):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="cannot be written") as caught:
+        phantom.make(tmp_path / where, subjects=1, progress=False)
+    assert "\n" not in str(caught.value) and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_patient_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    """A full disk is met in the middle, by a worker of its own."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(phantom, "patient", full)
+    monkeypatch.setattr(phantom, "ProcessPoolExecutor", ThreadPoolExecutor)
+    with pytest.raises(UserError, match="No space left"):
+        phantom.make(tmp_path / "acdc", subjects=3, progress=False)
+
+
+def test_another_maker_on_its_way_is_no_stranger(tmp_path):
+    out = tmp_path / "acdc"
+    out.mkdir()
+    (out / ".123.phantom.json").write_text("half")
+    (out / ".patient001-abc").mkdir()
+    phantom.make(out, subjects=1, progress=False)
+    assert (out / "patient001" / "Info.cfg").is_file()
+
+
+def test_a_patient_that_another_maker_finished_first_stays(tmp_path, monkeypatch):
+    def meanwhile(folder, subject, index):
+        (folder / "Info.cfg").write_text("second")
+        (tmp_path / folder.name).mkdir()
+        (tmp_path / folder.name / "Info.cfg").write_text("first")
+
+    monkeypatch.setattr(write, "_write", meanwhile)
+    write.patient(tmp_path, 0, 0, "quick")
+    assert os.listdir(tmp_path) == ["patient001"]
+    assert (tmp_path / "patient001" / "Info.cfg").read_text() == "first"

@@ -1,5 +1,6 @@
 import math
 
+import pandas as pd
 import pytest
 import torch
 
@@ -7,7 +8,7 @@ from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.evaluate import STRUCTURES, dice, evaluate, hausdorff, rmse
-from regthesis.evaluate.records import COLUMNS
+from regthesis.evaluate.records import COLUMNS, folds, measured
 from regthesis.geometry import Grid
 from regthesis.kernels import zscore
 
@@ -34,7 +35,11 @@ def pair(**about) -> Case:
     masks = {0: heart(), 1: kernels.warp_labels(heart(), shift)}
     images = torch.cat([texture, kernels.warp(texture, shift)])
     return Case(
-        **({"id": "p1", "images": images, "grid": GRID, "masks": masks, "group": "NOR", "truth": shift} | about)
+        **(
+            {"id": "p1", "images": images, "grid": GRID, "masks": masks, "group": "NOR", "truth": shift}
+            | {"structures": STRUCTURES}
+            | about
+        )
     )
 
 
@@ -132,10 +137,54 @@ def test_other_structures_than_the_hearts():
     assert ("DICE", "LV") not in found and ("EF", "LV-BP") not in found
 
 
+def test_own_labels_are_never_scored_as_a_heart():
+    own = values(evaluate(pair(structures={}), identity(), "Undef"))
+    hearts = values(evaluate(pair(), identity(), "Undef"))
+    assert {name for metric, name in own if metric == "DICE"} == {"label 1", "label 2", "label 3"}
+    assert own["DICE", "label 1"] == hearts["DICE", "RV"]
+    assert not {name for _, name in own} & set(STRUCTURES) and not {metric for metric, _ in own} & {"EF", "EF error"}
+
+
+def test_an_ejection_fraction_needs_to_know_the_cavity_and_nothing_else():
+    found = values(evaluate(pair(structures={}), identity(), "Undef", {"LV-BP": (3,)}))
+    assert found["EF error", "LV-BP"] == values(evaluate(pair(), identity(), "Undef"))["EF error", "LV-BP"]
+
+
+@pytest.mark.parametrize("structures", [None, {"gland": (1, 2)}, {"LV-BP": (3,), "wall": (2,)}])
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("truth", [False, True])
+@pytest.mark.parametrize("masks", [(), (0,), (1,), (0, 1), (0, 2), (0, 1, 2)])
+def test_what_will_be_measured_is_known_before(structures, flat, truth, masks):
+    case = pair()
+    frames = 3 if 2 in masks else 2
+    images = torch.cat([case.images, case.images[1:]])[:frames]
+    u = case.truth.expand(frames - 1, -1, -1, -1, -1)
+    labels = {frame: case.masks[min(frame, 1)] for frame in masks}
+    if flat:
+        images, u, labels = images[:, :, 5], u[:, 1:, 5], {frame: mask[:, :, 5] for frame, mask in labels.items()}
+    grid = Grid(GRID.shape[flat:], GRID.spacing[flat:])
+    case = Case("a", images, grid, labels, truth=u if truth else None, structures=case.structures if truth else {})
+    rows = evaluate(case, Deformation(u, grid), "truth", structures)
+    assert measured(case, structures) == list(zip(rows["metric"], rows["structure"], strict=True))
+
+
+def test_folding_is_told_method_by_method():
+    u = torch.zeros(1, 3, *GRID.shape)
+    u[..., 9] = 3.0  # the column before it is thrown past its neighbour
+    rows = pd.concat([evaluate(pair(), Deformation(u, GRID), "torn"), evaluate(pair(), identity(), "still")])
+    torn, still = folds(rows)
+    share = float((Deformation(u, GRID).jacobian() <= 0).float().mean())
+    assert torn.startswith("torn: folds in 1 of 1 registrations") and f", {100 * share:.3g} % of" in torn
+    assert torn.endswith(f"smallest determinant {float(Deformation(u, GRID).jacobian().min()):.3g}")
+    assert still == "still: folds in 0 of 1 registrations, 0 % of their voxels on average, smallest determinant 1"
+    (line,) = folds(rows[(rows["metric"] == "min Det-Jac") & (rows["method"] == "torn")])
+    assert line.startswith("torn: folds in 1 of 1 registrations, smallest determinant -")  # as a trade-off has it
+
+
 def test_a_slice_has_everything_but_an_ejection_fraction():
     case, grid = pair(), Grid(GRID.shape[1:], GRID.spacing[1:])
     masks = {frame: mask[:, :, 5] for frame, mask in case.masks.items()}
-    flat = Case("s1", case.images[:, :, 5], grid, masks, truth=case.truth[:, 1:, 5])
+    flat = Case("s1", case.images[:, :, 5], grid, masks, truth=case.truth[:, 1:, 5], structures=STRUCTURES)
     found = values(evaluate(flat, Deformation(flat.truth, grid), "truth"))
     assert found["DICE", "LV"] == 1 and found["EPE", "image"] == 0
     assert ("EF", "LV-BP") not in found

@@ -90,6 +90,9 @@ def test_more_confidence_is_a_wider_interval_and_a_seed_repeats_it():
 
 def test_equal_values_single_values_and_none():
     assert mean_interval([2.0, 2.0, math.nan, 2.0]) == (2, 2, 2, 3)
+    values = np.linspace(0.1, 0.9, 9)
+    rounded = (values + 0.7) - values  # 0.7, but for rounding
+    assert np.ptp(rounded) > 0 and mean_interval(rounded)[:3] == (rounded.mean(),) * 3
     single = mean_interval([3.0])
     assert (single.mean, single.n) == (3, 1)
     assert math.isnan(single.low) and math.isnan(single.high)

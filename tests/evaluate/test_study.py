@@ -9,6 +9,7 @@ import torch
 from regthesis import evaluate
 from regthesis.case import Case
 from regthesis.errors import UserError
+from regthesis.evaluate.structures import structures_named
 from regthesis.geometry import Grid
 from regthesis.methods import Method, MissingPeer, get
 
@@ -59,7 +60,46 @@ def test_names_of_cases_are_text_and_other_tables_are_refused(tmp_path):
     first = evaluate.study(cases, [get("identity")], out)
     again = evaluate.study(cases, [get("identity")], out)
     pd.testing.assert_frame_equal(again, first)  # nothing was registered twice: the seconds are the same
-    for text in ("", "case,value\na,1.0\n"):
+    for text in ("\n", "case,value\na,1.0\n", "\0" * 99, first.to_csv(index=False).replace("0.", "O.")):
         out.write_text(text)
         with pytest.raises(UserError, match="not a table of case, group, method"):
             evaluate.study(cases, [get("identity")], out)
+        assert out.read_text() == text
+
+
+def test_names_must_tell_cases_and_methods_apart(tmp_path):
+    cases = hearts()
+    for wrong, methods in (([*cases, cases[0]], [get("identity")]), (cases, [get("identity"), get("identity")])):
+        with pytest.raises(UserError, match="(a: 2 cases|identity: 2 methods) have this name"):
+            evaluate.study(wrong, methods, tmp_path / "records.csv")
+        with pytest.raises(UserError, match="have this name"):
+            evaluate.deformations(wrong, methods)
+    with pytest.raises(UserError, match="a: 2 cases have this name"):
+        evaluate.scores([cases[0], cases[0]], {"identity": evaluate.deformations(cases, [get("identity")])["identity"]})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_of_other_structures_is_not_gone_on_with(tmp_path):
+    out = tmp_path / "records.csv"
+    evaluate.study(hearts(), [get("identity")], out, {"heart": (3,)})
+    kept = out.read_bytes()
+    for other in ({"ventricle": (3,)}, None, {}):
+        with pytest.raises(UserError, match="identity, a: computed before with other structures"):
+            evaluate.study(hearts(), [get("identity")], out, other)
+    assert out.read_bytes() == kept
+    same = evaluate.study(hearts(), [get("identity")], out, {"heart": (3,)})
+    assert set(same["structure"]) == {"image", "heart"} and out.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["gland", "gland=", "=1", "gland=0", "gland=a", "a=1+1", "a=1,a=2", "a=1+", "a=-1", "a=1.5"]
+)
+def test_structures_that_are_none_are_one_line(text):
+    with pytest.raises(UserError, match="is not one name and its labels") as error:
+        structures_named(text)
+    assert "\n" not in str(error.value)
+
+
+def test_structures_are_named_in_a_text():
+    assert structures_named("gland=1, tumour = 2+3,") == {"gland": (1,), "tumour": (2, 3)}
+    assert structures_named("") == {}

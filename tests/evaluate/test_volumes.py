@@ -12,7 +12,7 @@ SPACING = (3.15, 1.5, 0.7)
 
 def test_agrees_with_simpleitk():
     labels = torch.randint(0, 4, (2, 1, 5, 6, 7), generator=torch.Generator().manual_seed(0))
-    found = volumes(labels, SPACING)
+    found = volumes(labels, SPACING, STRUCTURES)
     assert list(found) == list(STRUCTURES)
     for frame in range(2):
         for name, of in STRUCTURES.items():
@@ -25,14 +25,14 @@ def test_agrees_with_simpleitk():
 
 def test_slices_have_volumes_that_add_up_to_the_stack():
     labels = torch.randint(0, 4, (1, 1, 5, 6, 7), generator=torch.Generator().manual_seed(1))
-    slices = volumes(labels[0, 0][:, None], SPACING)
-    for name, stack in volumes(labels, SPACING).items():
+    slices = volumes(labels[0, 0][:, None], SPACING, STRUCTURES)
+    for name, stack in volumes(labels, SPACING, STRUCTURES).items():
         assert slices[name].sum().item() == pytest.approx(stack.item())
 
 
 def test_a_spacing_has_three_numbers():
     with pytest.raises(ValueError, match="spacing: expected 3"):
-        volumes(torch.zeros(1, 1, 4, 4, dtype=torch.long), (1.5, 1.5))
+        volumes(torch.zeros(1, 1, 4, 4, dtype=torch.long), (1.5, 1.5), STRUCTURES)
 
 
 def test_ejection_fraction_is_a_percentage_of_the_diastolic_volume():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
-from regthesis.kernels import mutual_information, ncc, sad, ssd
+from regthesis.kernels import mutual_information, ncc, sad, ssd, zscore
 
 quick = settings(deadline=None, max_examples=20, derandomize=True)
 shapes = st.lists(st.integers(2, 6), min_size=2, max_size=3).map(tuple)
@@ -68,6 +68,19 @@ def test_a_constant_image_says_nothing(similarity, level, dtype, image):
         gradients = torch.autograd.grad(value, {x, y})
         assert abs(value.item()) < 1e-6
         assert all(g.abs().max() < 1e-6 for g in gradients)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_zscores_have_mean_0_and_deviation_1_and_those_of_a_constant_channel_are_0(dtype, image):
+    x = image((6, 7), channels=2, dtype=dtype) * 50 + 1000
+    x[:, 1] = 1000.1
+    x.requires_grad_()
+    z = zscore(x)
+    assert z[0, 0].mean().item() == pytest.approx(0, abs=1e-6)
+    assert z[0, 0].std(correction=0).item() == pytest.approx(1)
+    (gradient,) = torch.autograd.grad((z * image((6, 7), 1, 2, dtype=dtype)).sum(), x)
+    assert gradient[0, 0].any() and gradient.isfinite().all()
+    assert not z[0, 1].any() and not gradient[0, 1].any()
 
 
 @given(shape=shapes, seed=st.integers(0, 9), bins=st.integers(4, 20))

@@ -164,6 +164,16 @@ def test_refinement_brings_the_images_closer_without_folding(weights):
     assert torch.equal(Refined(folder, steps=0).register(case).u, start.u)
 
 
+@pytest.mark.parametrize("gradients_off", [torch.no_grad, torch.inference_mode])
+def test_refinement_does_not_need_gradients_to_be_on_outside(weights, gradients_off):
+    method = Refined(weights([]), steps=2, code_steps=2)
+    with gradients_off():
+        found = method.register(make_case())
+    expected = method.register(make_case())  # by the network that was read in inference mode
+    assert torch.equal(found.u, expected.u) and torch.equal(found.code, expected.code)
+    assert not torch.equal(found.u, CVAE(method.weights).register(make_case()).u)
+
+
 def test_refinement_of_the_code_alone_stays_in_the_latent_space(weights):
     case, folder = make_case(), weights([])
     method = replace(Refined(folder), steps=0, code_steps=20, penalty=0.0)

@@ -110,6 +110,36 @@ def test_coarsening_keeps_the_field_of_view():
     assert coarsen(Grid((1, 64, 64), (8.0, 1.0, 1.0)), 4.0)[1][0] == 8.0
 
 
+BRIEF = {
+    "demons": {"levels": (6.0, 3.0), "iterations": (3, 2)},
+    "syn": {"iterations": (2, 1)},
+    "elastix8": {"iterations": 5, "resolutions": 2},
+    "elastix16": {"iterations": 5, "resolutions": 2},
+    "s3-refined": {"steps": 2, "code_steps": 2},
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ("demons", "identity") else pytest.mark.slow) for n in methods.names()]
+)
+def test_it_does_not_matter_whether_the_caller_wants_gradients(name, case):
+    method = replace(methods.get(name), **BRIEF.get(name, {}))
+
+    def run():
+        return method.register(replace(case, images=case.images.clone()))
+
+    try:
+        with torch.inference_mode():  # first: what is kept for later calls must serve them too
+            found = [run()]
+    except methods.MissingPeer as missing:
+        pytest.skip(str(missing))
+    with torch.no_grad():
+        found.append(run())
+    expected = run()
+    assert all(torch.equal(other.u, expected.u) for other in found)
+    assert name == "identity" or expected.u.any()
+
+
 def test_names_and_nearest_name():
     assert {"identity", "demons", "syn", "elastix8", "elastix16"} <= set(methods.names())
     with pytest.raises(UserError, match="did you mean demons"):
@@ -123,3 +153,37 @@ def test_a_missing_peer_is_one_clear_line(name, case, monkeypatch):
     monkeypatch.setitem(sys.modules, PEERS[name], None)
     with pytest.raises(methods.MissingPeer, match=r"is not installed; add the baselines with `pip install"):
         methods.get(name).register(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("name", ["syn", "elastix16"])
+def test_an_axis_of_one_voxel_is_left_out_by_peers_and_put_back(name, axis):
+    flat = moving_blobs((36, 40), (2.5, 2.0))
+    expected = tried(name).register(flat).u
+    grid = Grid(
+        *(tuple(values[:axis]) + (one,) + tuple(values[axis:]) for values, one in (((36, 40), 1), ((2.5, 2.0), 8.0)))
+    )
+    found = tried(name).register(Case("slice", flat.images.unsqueeze(2 + axis), grid)).u
+    kept = [other for other in range(3) if other != axis]
+    assert torch.equal(found[:, kept].squeeze(2 + axis), expected) and expected.any()
+    assert not found[:, axis].any()
+
+
+@pytest.mark.parametrize(
+    "name, reason", [("syn", "Registration failed"), ("elastix8", "number of pixels along direction 2")]
+)
+def test_what_a_peer_refuses_is_one_line_with_its_own_reason(name, reason):
+    generator = torch.Generator().manual_seed(0)
+    thin = Case("thin", torch.randn(2, 1, 2, 16, 16, generator=generator), Grid((2, 16, 16), (8.0, 2.0, 2.0)))
+    with pytest.raises(UserError, match=reason) as refused:
+        tried(name).register(thin)
+    assert "2 x 16 x 16 voxels" in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("shape", [(1, 16), (1, 1, 16)])
+def test_peers_refuse_a_line_of_voxels(shape):
+    line = Case("line", torch.randn(2, 1, *shape), Grid(shape, (1.0,) * len(shape)))
+    for name in ("syn", "elastix8"):
+        with pytest.raises(UserError, match="two axes of several voxels"):
+            methods.get(name).register(line)

@@ -131,6 +131,31 @@ def test_the_code_and_the_moving_image_both_matter(rank):
     assert not torch.allclose(v, model.decode(z, fixed), atol=1e-2)
 
 
+@pytest.mark.parametrize("codes, images", [(3, 1), (1, 3), (3, 3), (1, 1)])
+@pytest.mark.parametrize("scales", [1, 3])
+def test_one_image_serves_several_codes_and_one_code_several_images(rank, scales, codes, images):
+    model = network(rank, scales=scales).eval()
+    z, (moving, _), n = torch.randn(codes, 5), pair(rank, images), max(codes, images)
+    each = z.expand(n, -1).clone(), moving.expand(n, *moving.shape[1:]).clone()
+    assert torch.equal(model.decode(z, moving), model.decode(*each))
+    one_by_one = torch.cat([model.decode(*x) for x in zip(*(x.split(1) for x in each), strict=True)])
+    torch.testing.assert_close(model.decode(z, moving), one_by_one, atol=1e-4, rtol=0)
+
+
+def test_codes_and_images_in_other_numbers_are_refused(rank, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    model, (moving, _) = network(rank), pair(rank, batch=3)
+    for z, images in [
+        ((2, 5), moving),
+        ((0, 5), moving[:1]),
+        ((3, 4), moving),
+        ((5,), moving[:1]),
+        ((3, 5), moving[:0]),
+    ]:
+        with pytest.raises(ValueError, match=r"z: expected codes \(b, 5\), as many as moving images or one of either"):
+            model.decode(torch.zeros(z), images)
+
+
 def test_samples_of_the_prior_repeat_by_their_generator(rank):
     model, (moving, _) = network(rank), pair(rank, batch=3)
     draw = lambda seed: model.sample(moving, torch.Generator().manual_seed(seed))  # noqa: E731

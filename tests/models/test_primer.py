@@ -47,6 +47,21 @@ def test_learns_which_way_the_disc_went(blobs):
     assert abs(u[:, 1][fixed[:, 0] > 0.5].mean() + 2) < 0.5
 
 
+def test_autocast_leaves_smoothing_and_squaring_in_float32(blobs, monkeypatch):
+    seen = []
+    smooth = kernels.smooth
+    monkeypatch.setattr(kernels, "smooth", lambda v, sigma: seen.append(v.dtype) or smooth(v, sigma))
+    moving, fixed = blobs
+    torch.manual_seed(0)
+    network = Primer()
+    torch.nn.init.normal_(network.velocity.weight, std=0.1)
+    exact = network(fixed, moving)
+    with torch.autocast("cpu", torch.bfloat16):
+        u = network(fixed, moving)
+    assert seen == [torch.float32] * 2 and u.dtype == torch.float32
+    assert 0 < (u - exact).abs().max() < 0.05 * exact.abs().max()
+
+
 def test_overlap_without_motion_is_the_mean_dice_of_the_labels():
     torch.manual_seed(0)
     moving, fixed = torch.randint(0, 4, (2, 1, 16, 12)), torch.randint(0, 4, (2, 1, 16, 12))

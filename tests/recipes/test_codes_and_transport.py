@@ -10,7 +10,7 @@ from regthesis.errors import UserError
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.recipes.codes import codes, told
 from regthesis.recipes.deformation import folds
-from regthesis.recipes.transport import ejection, transports
+from regthesis.recipes.transport import ejection, folds_left_out, transports
 from regthesis.train import save_weights
 
 
@@ -72,7 +72,8 @@ def test_a_group_is_told_only_from_others_codes():
 @pytest.mark.slow
 def test_transports_stay_within_a_fold_and_go_on(hearts, weights, tmp_path):
     out = tmp_path / "records.csv"
-    rows = transports(hearts, weights, out)
+    left_out = folds_left_out(hearts, weights)
+    rows = transports(left_out, out)
     dealt = folds(hearts, 2)
     for row in rows.itertuples():
         assert {row.patient, row.healthy} <= set(dealt[row.fold - 1])
@@ -80,7 +81,7 @@ def test_transports_stay_within_a_fold_and_go_on(hearts, weights, tmp_path):
     assert set(rows["way"]) == {"Our", "PL"} and len(rows) == 2 * 2 * 2  # two patients a fold, one healthy, two ways
     marked = rows.assign(predicted=1.0)
     marked[marked["patient"] != rows["patient"].iloc[0]].to_csv(out, index=False)
-    again = transports(hearts, weights, out)
+    again = transports(left_out, out)
     assert len(again) == len(rows) and (again["predicted"] == 1.0).sum() == len(rows) - 2
     pl = rows[rows["way"] == "PL"].iloc[0]
     case = acdc.read(hearts, pl["patient"], acdc.QUICK)

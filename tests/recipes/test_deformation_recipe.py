@@ -1,11 +1,17 @@
 """Training on the ACDC layout: folds are fair and closed, and what a card says of them holds."""
 
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
+import torch
 
 from regthesis.datasets import acdc, phantom
 from regthesis.errors import UserError
 from regthesis.methods.cvae import CVAE
 from regthesis.models.deformation import DeformationCVAE
+from regthesis.recipes import deformation as recipe
 from regthesis.recipes.deformation import folds, train
 from regthesis.weights import Card
 
@@ -52,3 +58,71 @@ def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
 def test_wrong_arguments(tmp_path, wrong, message):
     with pytest.raises(UserError, match=message):
         train(tmp_path, tmp_path, build, **wrong)
+
+
+@pytest.fixture(scope="module")
+def six(tmp_path_factory):
+    """Six phantoms: five to validate on and one to train with."""
+    root = tmp_path_factory.mktemp("six")
+    phantom.make(root, subjects=6, progress=False)
+    return root
+
+
+@pytest.mark.parametrize("skip, left", [(1, 5), (3, 3), (6, 0)])
+def test_too_few_patients_are_counted(six, tmp_path, skip, left):
+    with pytest.raises(UserError, match=f"{left} patients to train with; it takes 6 or more, 5 of them for") as error:
+        train(six, tmp_path / "out", build, fold=0, frame="quick", skip=acdc.patients(six)[:skip])
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+def write_group(root, patient, group):
+    info = root / patient / "Info.cfg"
+    lines = [line for line in info.read_text().splitlines() if not line.startswith("Group")]
+    info.write_text("\n".join([*lines, *([] if group is None else [f"Group: {group}"])]) + "\n")
+
+
+def test_groups_of_any_kind_are_dealt_out(six, tmp_path):
+    root = shutil.copytree(six, tmp_path / "hearts")
+    for patient, group in zip(acdc.patients(root), ("", "1", "NO", "[a]", None, "2020-01-01"), strict=True):
+        write_group(root, patient, group)
+    assert sorted(sum(folds(root, 3), [])) == acdc.patients(root)
+    assert len(acdc.balanced(root, 5)) == 5
+    for patient in acdc.patients(root):
+        write_group(root, patient, "7")
+    assert folds(root, 2) == [acdc.patients(root)[0::2], acdc.patients(root)[1::2]]
+
+
+@pytest.mark.slow
+def test_validation_leaves_out_who_has_nothing_to_overlap(six, tmp_path, monkeypatch):
+    """An ES mask that is empty, one that shares no structure with that of ED, and none at all."""
+    read, spoilt = acdc.read, dict(zip(acdc.balanced(six, 5), ("empty", "other", "none"), strict=False))
+
+    def broken(root, patient, frame):
+        case = read(root, patient, frame)
+        ed, es = case.masks[0], case.masks[1]
+        other = {0: (ed == 1).long(), 1: 2 * (es == 2).long()}
+        masks = {"empty": {0: ed, 1: 0 * es}, "other": other, "none": {}}
+        return replace(case, masks=masks.get(spoilt.get(patient), case.masks))
+
+    measured = []
+    monkeypatch.setattr(recipe.acdc, "read", broken)
+    monkeypatch.setattr(recipe, "lost_overlap", lambda model, *sample: measured.append(sample) or 0.25)
+    card = train(six, tmp_path / "a", build, fold=0, frame="quick", steps=1)
+    assert len(card["validated"]) == 5 and len(measured) == 2
+    assert card["curve"][-1]["validation"] == 0.25
+    spoilt |= dict.fromkeys(acdc.balanced(six, 5), "none")
+    with pytest.raises(UserError, match="no validation patient .* has a structure in both masks"):
+        train(six, tmp_path / "b", build, fold=0, frame="quick", steps=1)
+    assert not (tmp_path / "b").exists()
+
+
+def test_overlap_is_lost_only_where_both_masks_have_the_structure():
+    empty = torch.zeros(1, 1, 2, 4, 4).long()
+    right, both = empty.clone(), empty.clone()
+    right[..., :2], both[..., :2], both[..., 2:] = 1, 1, 3
+
+    class Still(torch.nn.Module):
+        def forward(self, moving, fixed):
+            return SimpleNamespace(velocities=[torch.zeros(1, 3, 2, 4, 4)])
+
+    assert recipe.lost_overlap(Still(), empty.float(), empty.float(), right, both) == 0

@@ -2,9 +2,11 @@
 
 import math
 import os
+import platform
 import subprocess
 import sys
 import types
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -111,10 +113,34 @@ def test_seeds_make_runs_that_differ(network, pairs, tmp_path):
     assert not torch.equal(a.mu.weight, b.mu.weight)
 
 
-def test_mixed_precision_trains_close_to_float32(network, pairs, tmp_path):
+def test_mixed_precision_trains_close_to_float32(network, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("regthesis.train.step"), "has_bfloat16", lambda device: True)  # at worst emulated
     exact = train.fit(network(), pairs(), tmp_path / "a", 20, rate=1e-3)["curve"][-1]
-    mixed = train.fit(network(), pairs(), tmp_path / "b", 20, rate=1e-3, mixed=True)["curve"][-1]
+    card = train.fit(network(), pairs(), tmp_path / "b", 20, rate=1e-3, mixed=True)
+    mixed = card["curve"][-1]
+    assert card["mixed"] is True
     assert mixed["loss"] == pytest.approx(exact["loss"], rel=0.02) and mixed["loss"] != exact["loss"]
+
+
+def test_where_bfloat16_would_be_emulated_mixed_is_off_and_card_and_one_line_say_so(
+    network, pairs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(import_module("regthesis.train.step"), "has_bfloat16", lambda device: False)
+    exact = train.fit(network(), pairs(), tmp_path / "a", 2)
+    assert not capsys.readouterr().err
+    card = train.fit(network(), pairs(), tmp_path / "b", 2, mixed=True)
+    assert capsys.readouterr().err == "cpu: no bfloat16 in hardware, so mixed is off: float32 is faster\n"
+    assert card["mixed"] is False and card["curve"][-1]["loss"] == exact["curve"][-1]["loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the variable names x86 processors")
+def test_the_processor_s_own_word_on_bfloat16_is_taken():
+    """Also where oneDNN is told to make do with an older processor."""
+    ask = "import torch; from regthesis.train.step import has_bfloat16; print(has_bfloat16(torch.device('cpu')))"
+    older = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    run = subprocess.run([sys.executable, "-c", ask], env=older, capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])

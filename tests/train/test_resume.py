@@ -1,5 +1,6 @@
 """A run that is stopped at any moment goes on and ends with the same weights to the bit."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 import torch
 
 from regthesis import train
+from regthesis.errors import UserError
 from regthesis.models.deformation import DeformationCVAE
+from regthesis.train.augment import name_of
 from regthesis.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from regthesis.train.step import adam, step
 from regthesis.train.tensors import read
@@ -66,6 +69,95 @@ def test_a_longer_run_goes_on_from_a_finished_one(network, pairs, tmp_path):
     train.fit(network(), pairs(), tmp_path / "b", 8, every=4)
     train.fit(network(), pairs(), tmp_path / "b", 12, every=4)
     assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("patience, stops", [(None, [10]), (99, [3, 10, 11, 22])])
+def test_a_run_that_is_made_longer_measures_where_it_would_have(network, pairs, tmp_path, stops, patience):
+    settings = dict(every=4, rate=1e-2, validation=pairs(2, seed=1), patience=patience)
+    straight, longer = network(), network()
+    card = train.fit(straight, pairs(), tmp_path / "a", 25, **settings)
+    for steps in stops:
+        other = train.fit(network(), pairs(), tmp_path / "b", steps, **settings)
+        assert other["curve"][-1]["step"] == steps
+    resumed = train.fit(longer, pairs(), tmp_path / "b", 25, **settings)
+    assert [point["step"] for point in card["curve"]] == [4, 8, 12, 16, 20, 24, 25]
+    assert card["curve"] == resumed["curve"] and card["step"] == resumed["step"]
+    assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b")) and same(straight.state_dict(), longer.state_dict())
+
+
+@pytest.mark.parametrize("stops", [[], [6, 9]])
+def test_patience_stops_a_longer_run_where_it_would_have(network, pairs, tmp_path, stops):
+    """The measure is least at the second regular measurement, of step 8, but for what the odd ends would say."""
+    by_step = {4: 3.0, 8: 2.0, 12: 2.5, 16: 2.5}
+
+    class Counted(train.RandomAffine):
+        step = 0  # made so far, as the images of this step are asked for
+
+        def __call__(self, images):
+            Counted.step += 1
+            return super().__call__(images)
+
+        __repr__ = lambda self: "Counted"  # noqa: E731
+
+    def measure(model, *images):
+        return by_step.get(Counted.step, -1.0)
+
+    settings = dict(every=4, rate=1e-2, validation=pairs(1, seed=1), measure=measure, patience=2)
+    for steps in [*stops, 25]:
+        model = network()
+        card = train.fit(model, pairs(), tmp_path, steps, augment=Counted((2.0, 1.5)), **settings)
+    assert [point["step"] for point in card["curve"]] == [4, 8, 12, 16] and card["step"] == 8
+    plain = network()
+    train.fit(plain, pairs(), tmp_path / "plain", 8, rate=1e-2, every=4, augment=train.RandomAffine((2.0, 1.5)))
+    assert same(model.state_dict(), plain.state_dict())
+
+
+def shifted(images):
+    return tuple(image.roll(1, -1) for image in images)
+
+
+class Shift:
+    """An object whose `repr` is an address, with a method."""
+
+    def __call__(self, images):
+        return shifted(images)
+
+    def rolled(self, images):
+        return shifted(images)
+
+
+AUGMENTS = {
+    "function": lambda: shifted,
+    "lambda": lambda: lambda images: shifted(images),
+    "method": lambda: Shift().rolled,
+    "object": Shift,
+    "partial": lambda: functools.partial(shifted),
+}
+
+
+@pytest.mark.parametrize("kind", AUGMENTS)
+def test_a_run_is_known_again_whatever_augments_it(network, pairs, tmp_path, kind):
+    train.fit(network(), pairs(), tmp_path / "a", 6, every=3, augment=AUGMENTS[kind]())
+    held = [AUGMENTS[kind]() for _ in range(9)]  # so that the next one lies elsewhere
+    train.fit(network(), pairs(), tmp_path / "b", 3, every=3, augment=held[0])
+    train.fit(network(), pairs(), tmp_path / "b", 6, every=3, augment=AUGMENTS[kind]())
+    assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
+    with pytest.raises(UserError, match="its augment was"):
+        train.fit(network(), pairs(), tmp_path / "b", 9, every=3, augment=train.RandomAffine((2.0, 1.5)))
+
+
+def test_augmentations_of_other_names_or_parameters_are_told_apart():
+    others = [shifted, Shift(), Shift().rolled, AUGMENTS["lambda"](), train.RandomAffine((2.0, 1.5))]
+    others += [train.RandomAffine((2.0, 1.0)), functools.partial(shifted), functools.partial(shifted, 1)]
+    names = [name_of(it) for it in others]
+    assert len(set(names)) == len(names) and "0x" not in " ".join(names)
+
+
+def test_a_run_measured_otherwise_is_another(network, pairs, tmp_path):
+    settings = dict(every=2, validation=pairs(1, seed=1), patience=3)
+    train.fit(network(), pairs(), tmp_path, 2, **settings)
+    with pytest.raises(UserError, match="its measure was None"):
+        train.fit(network(), pairs(), tmp_path, 4, measure=lambda *_: 0.0, **settings)
 
 
 def test_a_finished_run_is_not_trained_again(network, pairs, tmp_path):

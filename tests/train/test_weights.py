@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from regthesis.errors import UserError
 from regthesis.models.deformation import DeformationCVAE
-from regthesis.train import load_weights, read_card, save_weights
+from regthesis.train import load_weights, read_card, save_weights, weights_hash
+from regthesis.train.tensors import write
 
 
 @pytest.fixture
@@ -84,3 +85,30 @@ def test_weights_that_do_not_fit_their_card_are_refused(network, tmp_path):
     save_weights(tmp_path / "w.safetensors", model, {})
     with pytest.raises(UserError, match="does not fit this version's DeformationCVAE"):
         load_weights(tmp_path / "w.safetensors", DeformationCVAE)
+
+
+def test_the_hash_of_weights_is_that_of_their_tensors(tmp_path):
+    tensors = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(1.5, dtype=torch.bfloat16), "c": torch.zeros(0)}
+
+    def hashed(tensors, header=None, place="fold1"):
+        file = tmp_path / str(len(list(tmp_path.iterdir()))) / place / "weights.safetensors"
+        write(file, tensors, header or {})
+        return weights_hash(file.parents[1])
+
+    first = hashed(tensors)
+    assert first == hashed(dict(reversed(tensors.items())), {"seen": ["x"]}) and len(first) == 16
+    others = [
+        hashed(tensors | {"a": tensors["a"].reshape(3, 2)}),
+        hashed(tensors | {"a": tensors["a"].int()}),
+        hashed(tensors | {"a": tensors["a"].nextafter(torch.tensor(9.0))}),
+        hashed({"z" if name == "a" else name: tensor for name, tensor in tensors.items()}),
+        hashed(tensors, place="fold2"),
+    ]
+    assert len({first, *others}) == len(others) + 1
+    assert weights_hash(tmp_path / "0" / "fold1" / "weights.safetensors") != first  # one file is no folder of folds
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UserError, match="no weights"):
+        weights_hash(tmp_path / "none")
+    (tmp_path / "none" / "weights.safetensors").write_bytes(b"half")
+    with pytest.raises(UserError, match="not a safetensors file"):
+        weights_hash(tmp_path / "none")

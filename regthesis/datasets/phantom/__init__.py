@@ -15,6 +15,7 @@ from tqdm import tqdm
 from regthesis.datasets.phantom.population import CLINIC, FRAMES
 from regthesis.datasets.phantom.write import patient
 from regthesis.errors import UserError
+from regthesis.files import unwritable, whole
 
 __all__ = ["make"]
 
@@ -34,8 +35,8 @@ def make(out: Path, subjects: int = 100, seed: int = 0, size: str = "quick", pro
     `Info.cfg`), with `patientNNN_frameES_motion.nii.gz`: displacement in mm (LPS) on the end-systolic grid,
     pointing to end-diastole. Groups follow each other in turn (DCM, HCM, MINF, NOR, RV, DCM, ...).
     `size` is "quick" (2.4 to 2.7 mm pixels, 13 frames) or "full" (1.3 to 1.7 mm, 13 to 35 frames).
-    Subject k depends on (seed, k) alone. Raises UserError for bad parameters, or where `out` holds another
-    population.
+    Subject k depends on (seed, k) alone. Raises UserError for bad parameters, where `out` holds another
+    population, or where it cannot be written.
     """
     if size not in FRAMES:
         raise UserError(f"phantom size is '{size}': choose one of {', '.join(FRAMES)}")
@@ -43,23 +44,29 @@ def make(out: Path, subjects: int = 100, seed: int = 0, size: str = "quick", pro
         raise UserError(f"phantom of {subjects} subjects: choose 1 to 999")
     out = Path(out)
     ranges = {"clinic": CLINIC, "frames": FRAMES[size]}
-    _manifest(out, {"seed": seed, "size": size, "version": version(), **ranges})
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, subjects)) as pool:
-        jobs = [pool.submit(patient, out, seed, index, size) for index in range(subjects)]
-        for job in tqdm(as_completed(jobs), total=subjects, desc="phantom", unit="patient", disable=not progress):
-            job.result()
+    try:
+        _manifest(out, {"seed": seed, "size": size, "version": version(), **ranges})
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, subjects)) as pool:
+            jobs = [pool.submit(patient, out, seed, index, size) for index in range(subjects)]
+            try:
+                for job in tqdm(
+                    as_completed(jobs), total=subjects, desc="phantom", unit="patient", disable=not progress
+                ):
+                    job.result()
+            finally:
+                pool.shutdown(cancel_futures=True)  # where one cannot be written, none can
+    except OSError as error:
+        raise unwritable(out, error) from None
 
 
 def _manifest(out: Path, parameters: dict) -> None:
     path = out / "phantom.json"
     text = json.dumps(parameters, indent=1) + "\n"
-    if path.exists():
-        if path.read_text() != text:
-            raise UserError(f"{out} holds a phantom of other parameters or of an older version: delete it (make clean)")
-        return
-    if out.is_dir() and any(out.iterdir()):
+    # What begins with a dot is another maker's, on its way; its patients come after its phantom.json.
+    if out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()) and not path.exists():
         raise UserError(f"{out} is not empty and not a phantom: choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    scratch = out / f".phantom.json.{os.getpid()}"
-    scratch.write_text(text)
-    os.replace(scratch, path)
+    if not path.exists():
+        with whole(path) as sibling:
+            sibling.write_text(text)
+    if path.read_bytes() != text.encode():
+        raise UserError(f"{out} holds a phantom of other parameters or of an older version: delete it (make clean)")

@@ -12,6 +12,7 @@ from regthesis.datasets.phantom.motion import activation, pull_back
 from regthesis.datasets.phantom.population import Subject, draw
 from regthesis.datasets.phantom.texture import block
 from regthesis.datasets.phantom.tissue import labels, signal
+from regthesis.images import write_image
 
 STILL = 0.05  # mm; what moves less at end-systole is painted once for all frames
 
@@ -63,7 +64,7 @@ def truth(subject: Subject, frame: int) -> tuple[np.ndarray, np.ndarray]:
 def _save(array: np.ndarray, scan: Scan, path: Path, vector: bool = False) -> None:
     image = sitk.GetImageFromArray(array, isVector=vector)
     image.SetSpacing((*scan.spacing, *[1.0] * (image.GetDimension() - 3)))
-    sitk.WriteImage(image, str(path), True, 3)
+    write_image(image, path)
 
 
 def patient(out: Path, seed: int, index: int, size: str) -> None:
@@ -77,8 +78,11 @@ def patient(out: Path, seed: int, index: int, size: str) -> None:
         whole = Path(scratch) / name(index)
         whole.mkdir()
         _write(whole, subject, index)
-        if not target.is_dir():  # another process may have been faster
+        try:
             os.replace(whole, target)
+        except OSError:
+            if not target.is_dir():  # else another process was faster
+                raise
 
 
 def _write(folder: Path, subject: Subject, index: int) -> None:
@@ -86,7 +90,7 @@ def _write(folder: Path, subject: Subject, index: int) -> None:
     images = cine(subject)
     sequence = sitk.JoinSeries([sitk.GetImageFromArray(i) for i in images])
     sequence.SetSpacing((*scan.spacing, 1.0))
-    sitk.WriteImage(sequence, str(folder / f"{name(index)}_4d.nii.gz"), True, 3)
+    write_image(sequence, folder / f"{name(index)}_4d.nii.gz")
     for frame in (0, es):
         mask, motion = truth(subject, frame)
         stem = f"{name(index)}_frame{frame + 1:02d}"

@@ -23,8 +23,7 @@ from regthesis.kernels.compiled.box import (
 )
 from regthesis.kernels.compiled.memory import empty, flat
 from regthesis.kernels.compiled.threads import Offset, compiled, spread
-
-ROUNDING = 2.0**-40  # relative to the mean square: a smaller variance is what rounding leaves of a constant
+from regthesis.kernels.plain.lcc import FLAT
 
 
 @compiled
@@ -43,15 +42,15 @@ def _add_products(columns, to, a, b, at, sign, nx, segment):
 
 
 @compiled
-def _variance(rows, to, squares, mean, x_share, share, nx):
+def _variance(rows, to, squares, mean, x_share, share, flat, nx):
     for x in range(nx):
         power = rows[squares + x] * (x_share[x] * share)
         variance = power - rows[mean + x] * rows[mean + x]
-        rows[to + x] = 0.0 if variance <= ROUNDING * power else variance
+        rows[to + x] = 0.0 if variance <= flat * power else variance
 
 
 @compiled
-def _finish_row(cc, at, moments, first, n, floor, rows, sums, spare, x_share, share, nx, segment):
+def _finish_row(cc, at, moments, first, n, floor, flat, rows, sums, spare, x_share, share, nx, segment):
     """A row of correlations, at `at`, and of moments, from `first`, from the window sums, at `sums`.
 
     The moments of a window are its two means and three factors of the gradient: 2 s / m, -2 s² variance_b / m and
@@ -64,8 +63,8 @@ def _finish_row(cc, at, moments, first, n, floor, rows, sums, spare, x_share, sh
     for x in range(nx):
         rows[a_mean + x] = rows[a_sum + x] * (x_share[x] * share)
         rows[b_mean + x] = rows[b_sum + x] * (x_share[x] * share)
-    _variance(rows, a_var, aa, a_mean, x_share, share, nx)
-    _variance(rows, b_var, bb, b_mean, x_share, share, nx)
+    _variance(rows, a_var, aa, a_mean, x_share, share, flat, nx)
+    _variance(rows, b_var, bb, b_mean, x_share, share, flat, nx)
     for x in range(nx):
         cross = rows[ab + x] * (x_share[x] * share) - rows[a_mean + x] * rows[b_mean + x]
         both = rows[a_var + x] * rows[b_var + x]
@@ -86,7 +85,7 @@ def _finish_row(cc, at, moments, first, n, floor, rows, sums, spare, x_share, sh
 
 
 @compiled
-def _correlate(cc, moments, a, b, floor, space, window, start, stop):
+def _correlate(cc, moments, a, b, floor, flat, space, window, start, stop):
     """Correlations and moments in the tiles start to stop."""
     nz, ny, nx = space
     reach = radii(space, window)
@@ -114,7 +113,8 @@ def _correlate(cc, moments, a, b, floor, space, window, start, stop):
                     sums, spare = sums_along_x(rows, row, rx)
                     at, share = (z * ny + y) * nx, z_share[z] * y_share[y]
                     to, first = image * n + at, 5 * image * n + at
-                    _finish_row(cc, to, moments, first, n, floor[image], rows, sums, spare, x_share, share, nx, segment)
+                    least = floor[image]
+                    _finish_row(cc, to, moments, first, n, least, flat, rows, sums, spare, x_share, share, nx, segment)
 
 
 @compiled
@@ -214,7 +214,7 @@ def local_cc(a: Tensor, b: Tensor, floor: Tensor, window: int) -> tuple[Tensor, 
     images, space = a.shape[0] * a.shape[1], _space(a)
     cc, moments = empty(a.shape, a), empty((len(a), 5 * a.shape[1], *a.shape[2:]), a)
     arrays = map(flat, (cc, moments, a, b, floor))
-    spread(_correlate, tile_count(images, space), *arrays, space, window)
+    spread(_correlate, tile_count(images, space), *arrays, FLAT, space, window)
     return cc, moments
 
 

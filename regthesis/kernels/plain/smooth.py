@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import torch
 
+from regthesis.kernels.plain.product import along
 from regthesis.kernels.shapes import Float, Tensor
 
 
@@ -31,5 +32,5 @@ def smooth(
     for axis, (sigma, radius) in enumerate(zip(sigmas, radii, strict=True), 2):
         if radius:
             matrix = smoothing_matrix(x.shape[axis], sigma, radius, x.dtype, x.device)
-            x = torch.tensordot(x, matrix, dims=([axis], [0 if adjoint else 1])).movedim(-1, axis)
+            x = along(x, matrix.mT if adjoint else matrix, axis)
     return x

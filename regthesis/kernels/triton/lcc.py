@@ -4,15 +4,14 @@ Forward, `sums_zx` gathers the sums of a, b, a², b² and ab over the window's e
 over y, where it also finishes. Backward, `pulls_zx` and `gradients` do the same to the five maps by which the
 gradient of a window reaches its voxels. A program owns a strip of lines and walks along it, in z in the first kernel of
 a pair, in y in the second: one voxel enters the window and one leaves, at a cost that no window changes. Along x
-- forward each row is summed tap by tap, 4 `window` reads a voxel out of the first-level cache: differences of running
-  sums would carry the rounding of bright neighbours into flat windows;
+- forward each row is summed tap by tap, 4 `window` reads a voxel out of the first-level cache;
 - backward, where that does no harm, prefix sums are kept, restarted every few dozen voxels, and subtracted.
 
 Volumes are worked through in slabs, for the five maps between the kernels of a pair to be small enough for the
 second-level cache. Bytes a voxel in float32, both gradients wanted: forward 8 read and 24 written (the result, and
-five maps that backward needs), backward 32 read and 8 written, 72 in all; the maps between take 80 more, which
-reach the memory where a slab exceeds the cache, as does what is read again on leaving the window. No atomics: equal
-bits on every run.
+five maps that backward needs), backward 32 read and 8 written, 72 in all; the maps between take 120 more (forward
+they are float64), which reach the memory where a slab exceeds the cache, as does what is read again on leaving the
+window. No atomics: equal bits on every run.
 """
 
 from collections.abc import Iterator
@@ -20,12 +19,13 @@ from collections.abc import Iterator
 import torch
 import triton
 
+from regthesis.kernels.plain.lcc import FLAT
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.kernels.triton.launch import BLOCK, blocks, index_type, launch, volume
 from regthesis.kernels.triton.lcc_backward import gradients, pulls_zx
 from regthesis.kernels.triton.lcc_forward import correlate, sums_zx
 
-SLAB = 2**21  # voxels: 40 MB of maps between, the second-level cache of a large device
+SLAB = 2**20  # voxels: up to 40 MB of maps between, the second-level cache of a large device
 STRIP = 32  # voxels a program walks, if the window is not longer
 
 
@@ -54,7 +54,7 @@ def local_cc(
     """cross² / (variance_a variance_b + floor) in the window round each voxel, clipped at the border, and the
     moments (b, 5 c, *space) in float32 that `local_cc_backward` takes.
 
-    The images are centred already. Where a variance is no more than rounding leaves of a constant, the value is 0.
+    The images are centred already. Where a window is `FLAT` the value is 0.
     """
     shape = nz, ny, nx = volume(a)
     radii, strip = _radii(shape, window), max(STRIP, window)
@@ -63,7 +63,7 @@ def local_cc(
     p, q, result, kept, least = _flat(a), _flat(b), _flat(cc), moments.view(-1, 5, *shape), floor.reshape(-1)
     integers = index_type(moments)
     for images, first, planes in _slabs(len(p), nz, ny * nx):
-        sums = kept.new_empty(len(p[images]), 5, planes, ny, nx)
+        sums = kept.new_empty(len(p[images]), 5, planes, ny, nx, dtype=torch.float64)
         place = (first, planes, *shape)
         strips = len(sums) * triton.cdiv(planes, strip)
         launch(
@@ -74,7 +74,7 @@ def local_cc(
         strips = len(sums) * triton.cdiv(ny, strip)
         launch(
             *(correlate, strips * blocks(planes * nx)),
-            *(sums, least[images], result[images], kept[images], *place, *radii, strip),
+            *(sums, least[images], result[images], kept[images], FLAT, *place, *radii, strip),
             INDEX=integers,
         )
     return cc, moments

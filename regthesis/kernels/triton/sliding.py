@@ -1,7 +1,7 @@
 """Five sums that slide along an axis together: what enters the window is added, what leaves it is subtracted.
 
-Each is a total and what rounding took from it (Neumaier 1974). Without that a window of constants behind a bright edge
-would keep the edge's rounding as a variance, and no longer count as flat.
+In float32 each is a total and what rounding took from it (Neumaier 1974): else a strong pull that has left the window
+would leave its rounding behind.
 """
 
 import triton

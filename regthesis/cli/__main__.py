@@ -1,0 +1,5 @@
+"""`python -m regthesis.cli`."""
+
+from regthesis.cli import main
+
+main()

@@ -1,0 +1,59 @@
+"""Chapters and the book."""
+
+from pathlib import Path
+
+import click
+
+from regthesis.cli.group import main
+from regthesis.cli.shared import plain_errors, say
+
+
+@main.command()
+@click.argument("chapter")
+@click.option(
+    "-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="Change a parameter; lists as a,b."
+)
+@click.option("--profile", default="quick", help="A file of chapters/profiles.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the executed notebook.")
+@click.option("--force", is_flag=True, help="Run even if nothing has changed, in place of another run in --out.")
+@plain_errors
+def run(chapter, parameters, profile, out, force):
+    """Execute one CHAPTER (its number or name) and say where the notebook is.
+
+    Without -p and --out this is the run that `regthesis book` shows; with -p it has a folder of its own, named by the
+    parameters.
+    """
+    from regthesis.book.chapters import book_root, check_installed, find_page, typed
+    from regthesis.book.execute import execute, run_name
+
+    check_installed()
+    root = book_root()
+    page = find_page(chapter, root)
+    overrides = {name: typed(name, value, page) for name, value in parameters}
+    build = root / "_build"
+    if not (out or overrides):
+        folders = build / "executed" / profile, build / "results" / profile
+    else:
+        own = out or build / "runs" / profile / run_name(overrides)
+        folders = own, own / "results"
+    click.echo(execute(page, root, profile, overrides, *folders, force, keep=bool(out), report=say))
+
+
+@main.command()
+@click.option("--profile", default="quick", help="A file of chapters/profiles.")
+@click.option("--force", is_flag=True, help="Run even if nothing has changed.")
+@plain_errors
+def book(profile, force):
+    """Execute every chapter that has changed, then build the pages from the same run."""
+    from regthesis.book.chapters import book_root, check_installed, notebook_pages
+
+    check_installed()
+    from regthesis.book.build import build
+    from regthesis.book.execute import execute
+
+    root = book_root()
+    out, results = root / "_build" / "executed" / profile, root / "_build" / "results" / profile
+    executed = {
+        page.source: execute(page, root, profile, {}, out, results, force, report=say) for page in notebook_pages(root)
+    }
+    click.echo(build(root, executed, root / "_build", report=say).as_uri())

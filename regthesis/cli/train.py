@@ -1,0 +1,67 @@
+"""Training."""
+
+import functools
+from pathlib import Path
+
+import click
+
+from regthesis.cli.group import main
+from regthesis.cli.shared import commit, names_of, plain_errors
+
+POSITIVE = click.FloatRange(0, min_open=True)
+
+
+@main.group()
+def train():
+    """Train a model of the thesis; a run that was stopped goes on."""
+
+
+def _training(command):
+    """What all training commands ask."""
+    options = [
+        click.argument("root", type=click.Path(path_type=Path)),
+        click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of weights, checkpoints."),
+        click.option("--profile", type=click.Choice(["quick", "full"]), default="full", help="3 mm, or 1.5 mm."),
+        click.option("--fold", type=click.IntRange(0), default=0, help="The fold to leave out; 0: none."),
+        click.option("--folds", type=click.IntRange(2), default=5, help="How many the patients are dealt out to."),
+        click.option("--steps", type=click.IntRange(1), default=1500),
+        click.option("--rate", type=POSITIVE, default=1e-3, help="Adam's largest; it falls along half a cosine."),
+        click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better one."),
+        click.option("--skip", default="", help="Patients kept out of everything."),
+        click.option("--seed", type=click.IntRange(0), default=0),
+        click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1."),
+        click.option("--mixed", is_flag=True, help="Networks in bfloat16."),
+    ]
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), plain_errors(command))
+
+
+def _train(build, root, out, profile, folds, skip, **arguments):
+    from regthesis.recipes.deformation import train
+
+    about = {"commit": commit()}
+    card = train(root, out, build, frame=profile, count=folds, skip=names_of(skip), about=about, **arguments)
+    last = card["curve"][-1]
+    click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
+
+
+@train.command()
+@_training
+@click.option("--scales", type=click.IntRange(1, 3), default=3, help="1 is S1, 3 is S3.")
+@click.option("--latent", type=click.IntRange(1), default=32, help="Length of z.")
+@click.option("--neck", type=click.IntRange(1), default=3, help="Channels on either side of z.")
+def deformation(scales, latent, neck, **arguments):
+    """Train the network of chapter 4 on the pairs of the ACDC folder ROOT."""
+    from regthesis.models.deformation import DeformationCVAE
+
+    _train(lambda frame: DeformationCVAE(frame.shape, frame.spacing, latent, scales, neck=neck), **arguments)
+
+
+@train.command()
+@_training
+@click.option("--noise", type=POSITIVE, default=0.05, help="Standard deviation of intensities in [0, 1].")
+@click.option("--precision", type=POSITIVE, default=2.0, help="Of the smoothness prior, for velocities in voxels.")
+def voxelmorph(noise, precision, **arguments):
+    """Train diffeomorphic VoxelMorph, a baseline of chapter 4, on the pairs of the ACDC folder ROOT."""
+    from regthesis.methods.voxelmorph import VoxelMorphNetwork
+
+    _train(lambda frame: VoxelMorphNetwork(frame.shape, frame.spacing, noise, precision), **arguments)
