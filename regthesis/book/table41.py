@@ -151,7 +151,7 @@ def _judge_words(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, about
     found, thick = [], rows[rows["group"] == "HCM"]
     parts = (thick[thick["metric"] == metric] for metric in ("EF", "EF error"))
     fraction, error = (part.set_index(["method", "case"])["value"] for part in parts)
-    if len(error):
+    if len(error) and about["dataset"] == ledger.entry("C4.48").dataset:  # said of these patients, not of hearts
         found.append(ledger.check("C4.48", (fraction - error).groupby("case").first(), **about))
     if "demons" in error:
         mean, low, high, n = mean_interval(error["demons"])

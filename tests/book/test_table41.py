@@ -173,6 +173,7 @@ def test_a_single_thick_heart_decides_nothing_about_demons():
 def test_the_fraction_of_thick_hearts_is_the_true_one_whoever_registered():
     found = verdicts(fractions(s3=-30.0, demons=-14.0))["C4.48"]
     assert found.computed.startswith("75 ") and found.verdict == "reproduced"
+    assert "C4.48" not in verdicts(fractions(s3=-30.0), "phantom")  # it is said of the patients of ACDC
 
 
 def test_methods_overlap_about_as_well_unless_a_test_tells_them_apart():
