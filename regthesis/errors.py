@@ -12,5 +12,9 @@ class UserError(ValueError):
         super().__init__(message.encode("utf-8", "replace").decode())
 
 
+class Refused(UserError):
+    """A method will not register this very case; others it may."""
+
+
 class DomainWarning(UserWarning):
     """A network registers images of a kind that it has not been trained on; the result needs a second look."""

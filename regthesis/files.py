@@ -19,9 +19,9 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the file or its folder cannot be written. Other errors of the body pass unchanged.
     """
-    sibling = path.with_name(f".{os.getpid()}.{path.name}")
-    made = [folder for folder in path.parents if not folder.exists()]  # the innermost first
+    sibling, made = path.with_name(f".{os.getpid()}.{path.name}"), []
     try:
+        made = [folder for folder in path.parents if not folder.exists()]  # the innermost first
         path.parent.mkdir(parents=True, exist_ok=True)
         yield sibling
         os.replace(sibling, path)
@@ -30,7 +30,7 @@ def whole(path: Path) -> Iterator[Path]:
             raise  # of another file, which the body reads
         raise unwritable(path, error) from None
     finally:
-        if sibling.is_file():
+        with suppress(OSError):  # a name that is too long is no file either
             sibling.unlink()
         for folder in made:
             with suppress(OSError):  # it is not empty: all went well

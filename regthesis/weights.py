@@ -12,11 +12,11 @@ from pathlib import Path
 
 from torch import nn
 
-from regthesis.errors import UserError
+from regthesis.errors import Refused, UserError
 from regthesis.identity import is_exact
 from regthesis.train import load_weights, read_card
 
-__all__ = ["WEIGHTS", "Card", "card_of", "load", "networks", "unknown", "unseen", "weight_files"]
+__all__ = ["WEIGHTS", "Card", "card_of", "load", "networks", "refuse_stranger", "unseen", "weight_files"]
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "weights"
 
@@ -66,24 +66,27 @@ def unseen(weights: Path, recipe: str, case_id: str, identity: Collection[str], 
     the network has seen it under another name.
 
     Raises:
-        UserError: there are no weights, all have seen the case, or it is such a stranger.
+        UserError: there are no weights.
+        Refused: all have seen the case, or it is such a stranger.
     """
     cards = {file: card_of(file) for file in weight_files(weights, recipe)}
     free = [file for file, card in cards.items() if not card.has_seen(identity)]
     if not free:
-        raise UserError(f"{case_id}: all networks in {weights} have seen this patient; leave the patient's fold out")
-    if unknown(cards.values(), identity, dataset):
-        raise UserError(
-            f"{case_id}: is no patient of {dataset} that the networks in {weights} know, so nobody can say whether "
-            "they have seen it; leave it out, or hand own images over as a pair or a CSV"
-        )
+        raise Refused(f"{case_id}: all networks in {weights} have seen this patient; leave the patient's fold out")
+    refuse_stranger(cards.values(), weights, case_id, identity, dataset)
     return free[0]
 
 
-def unknown(cards: Iterable[Card], identity: Collection[str], dataset: str) -> bool:
-    """Whether a case is in the layout of the networks' own data set, and on none of their cards."""
+def refuse_stranger(
+    cards: Iterable[Card], weights: Path, case_id: str, identity: Collection[str], dataset: str
+) -> None:
+    """Raises Refused for a case in the layout of the networks' own data set that is on none of their cards."""
     own = [card for card in cards if dataset and card.dataset == dataset]
-    return bool(own) and not is_exact(identity) and not any(card.names_of(identity) for card in own)
+    if own and not is_exact(identity) and not any(card.names_of(identity) for card in own):
+        raise Refused(
+            f"{case_id}: is no patient of {dataset} that the networks in {weights} know, so nobody can say whether "
+            "they have seen it; leave it out, or hand own images over as a pair or a CSV"
+        )
 
 
 def networks(weights: Path, kind: type[nn.Module], recipe: str = "deformation") -> Iterator[tuple[nn.Module, dict]]:

@@ -4,12 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 import torch
+from click.testing import CliRunner
 
 from regthesis import methods, weights
 from regthesis.case import Case
+from regthesis.cli import main
 from regthesis.datasets import acdc
 from regthesis.errors import DomainWarning, UserError
 from regthesis.geometry import Grid
@@ -84,6 +87,15 @@ def test_a_stranger_in_acdc_layout_is_refused(real_data):
     for name in LEARNED:
         with pytest.raises(UserError, match="is no patient of acdc that the networks in .* know"):
             methods.get(name).weights_for(acdc.read(root, acdc.patients(root)[0], acdc.QUICK))
+
+
+def test_a_study_leaves_strangers_to_the_methods_that_may_register_them(real_data, tmp_path):
+    command = ["study", str(real_data / "sunnybrook"), "--frame", "quick", "--methods", "identity,s3"]
+    result = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
+    assert "SCD0000101: is no patient of acdc" in result.stderr and "so it is with SCD0000201" in result.stderr
+    rows = pd.read_csv(tmp_path / "out" / "records.csv")
+    assert set(rows["method"]) == {"identity"} and rows["case"].nunique() == 3
 
 
 def test_the_same_data_are_known_by_their_outlines_not_by_layout_or_number(real_data, tmp_path):

@@ -13,8 +13,9 @@ import nbformat
 from regthesis.book import provenance
 from regthesis.book.execute import ChapterError
 from regthesis.book.resume import files_hash
+from regthesis.errors import UserError
 
-__all__ = ["build"]
+__all__ = ["build", "check_files"]
 
 LINK_OUTSIDE = re.compile(r"<link[^>]+https?://[^>]*>")  # an icon font that matplotlib's animations ask for
 RECORDED = "recorded-"
@@ -42,6 +43,13 @@ def build(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> P
     (fresh / ".stage").write_text(now)
     _swap(fresh, pages)
     return pages / "index.html"
+
+
+def check_files(root: Path) -> None:
+    """Raises UserError where the book lacks what its pages are built from, so that none is run in vain."""
+    for name in ("_config.yml", "book"):
+        if not (root / name).exists():
+            raise UserError(f"{root / name}: not there, and no page can be built without it; fetch it again")
 
 
 def _stage(root: Path, notebooks: dict[Path, Path], stage: Path) -> None:

@@ -64,20 +64,35 @@ def check_installed() -> None:
 
 
 def toc_files(root: Path) -> list[str]:
-    """Files of `_toc.yml` in reading order, without suffix."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text())
-    entries = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
-    return [toc["root"], *entries]
+    """Files of `_toc.yml` in reading order, without suffix.
+
+    Raises UserError where it is broken.
+    """
+    toc = _names_and_values(root / "_toc.yml")
+    try:
+        files = [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
+    except (KeyError, TypeError):
+        files = [None]
+    if not all(isinstance(name, str) for name in files):
+        raise UserError(f"{root / '_toc.yml'}: needs a root, and parts with chapters that each name a file; correct it")
+    return files
 
 
 def notebook_pages(root: Path) -> list[Page]:
-    """The pages that run, in reading order."""
+    """The pages that run, in reading order.
+
+    Raises UserError where `_toc.yml` is broken or lists a page that is not there or no text.
+    """
     pages = []
     for name in toc_files(root):
         source = root / f"{name}.md"
         if not source.is_file():
             raise UserError(f"_toc.yml lists {name}, but {source} does not exist: write it or take it out")
-        if re.match(r"---\n(.*?\n)?jupytext:", source.read_text(), re.DOTALL):
+        try:
+            text = source.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise UserError(f"{source}: cannot be read as text in UTF-8; correct it") from None
+        if re.match(r"---\n(.*?\n)?jupytext:", text, re.DOTALL):
             pages.append(Page(source))
     return pages
 
@@ -126,7 +141,7 @@ def _names_and_values(path: Path) -> dict[str, Any]:
     """A YAML mapping in which every scalar is text: what it means is told by the parameter that it is for."""
     try:
         content = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, RecursionError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "not text in UTF-8"
         where = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{where}: cannot be read as YAML ({problem}); correct it") from None

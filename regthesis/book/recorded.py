@@ -23,7 +23,7 @@ from regthesis.errors import UserError
 from regthesis.evaluate.growing import begun, locked
 from regthesis.evaluate.records import COLUMNS
 from regthesis.evaluate.structures import Structures
-from regthesis.evaluate.study import check_study, study
+from regthesis.evaluate.study import check_names, study
 from regthesis.files import whole
 from regthesis.methods.learned import trained_on
 from regthesis.recipes.codes import codes, told
@@ -69,7 +69,7 @@ def record(
     about = describe(root, frame, command, chosen, structures)
     united(out, about)  # refused before many patients are read
     cases = pairs or [acdc.read(root, patient, common) for patient in ids]
-    check_study(cases, chosen)
+    check_names(cases, chosen)
     with described(out, about | {"patients": ids}):
         rows = study(cases, chosen, out / "records.csv", structures)
     with locked(out / "run.json"):  # whoever is last describes and judges what all have left

@@ -91,7 +91,8 @@ def learning():
         "supervised, Eq. 2.4": (supervised, [("phi", "D"), ("truth", "D"), ("D", "f", 0.3)]),
         "unsupervised, Eq. 2.5": (
             unsupervised,
-            [("F", "D"), ("phi", "warp"), ("warp", "D"), ("M", "warp", 0.12), ("phi", "R", 0.25), ("D", "f", 0.15)],
+            [("F", "D"), ("phi", "warp"), ("warp", "D"), ("M", "warp", 0.12), ("phi", "R", 0.25)]
+            + [("D", "f", 0.15), ("R", "f", -0.3)],
         ),
     }
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 4.6))

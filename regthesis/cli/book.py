@@ -48,10 +48,11 @@ def book(profile, force):
     from regthesis.book.chapters import book_root, check_installed, notebook_pages
 
     check_installed()
-    from regthesis.book.build import build
+    from regthesis.book.build import build, check_files
     from regthesis.book.execute import execute
 
     root = book_root()
+    check_files(root)
     out, results = root / "_build" / "executed" / profile, root / "_build" / "results" / profile
     executed = {
         page.source: execute(page, root, profile, {}, out, results, force, report=say) for page in notebook_pages(root)

@@ -7,6 +7,7 @@ import click
 
 from regthesis.cli.group import main
 from regthesis.cli.shared import names_of, plain_errors
+from regthesis.errors import UserError
 
 
 def _recording(frame):
@@ -104,7 +105,10 @@ def judge(folders):
 
 
 def _show(rows, summary):
-    """The summary of what was measured, where deformations fold, and why some methods were not measured."""
+    """The summary of what was measured, where deformations fold, and why some methods were not measured.
+
+    Raises UserError where a method refused some cases.
+    """
     from regthesis.evaluate.records import folds
 
     if len(rows):
@@ -112,3 +116,5 @@ def _show(rows, summary):
         click.echo("\n".join(folds(rows)))
     for why in rows.attrs["missing"].values():
         click.echo(why)
+    if rows.attrs["refused"]:
+        raise UserError(rows.attrs["refused"])

@@ -48,7 +48,7 @@ class Method(ABC):
         )
 
     def check(self, case: Case) -> None:  # noqa: B027 (most methods take any case)
-        """Raises UserError where the method will refuse a case, so that a study can say so before it begins."""
+        """Raises Refused where the method will not register a case, so that a study can know before it begins."""
 
     def about(self, case: Case) -> dict:
         """What, beside the parameters, decides how `case` is registered, for its record: the weights of a network."""

@@ -116,8 +116,9 @@ class Learned(Method):
         Warns with a `DomainWarning` where the images are not of the network's data set.
 
         Raises:
-            UserError: there are no weights, all have seen the patient, or the patient is a stranger in the layout of
-                the network's own data set.
+            UserError: there are no weights.
+            Refused: all have seen the patient, or the patient is a stranger in the layout of the network's own data
+                set.
         """
         file = unseen(self.weights, self.recipe, case.id, case.identity, case.dataset)
         card = card_of(file)

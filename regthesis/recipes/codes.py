@@ -17,7 +17,7 @@ from regthesis.evaluate.latent import accuracy, accuracy_of_noise, classifier
 from regthesis.evaluate.statistics import share_interval
 from regthesis.methods.learned import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
-from regthesis.weights import Card, networks
+from regthesis.weights import Card, networks, refuse_stranger
 
 ABOUT = ["fold", "case", "group", "held_out"]
 
@@ -38,14 +38,15 @@ def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame
     Two networks have two latent spaces: compare codes of one fold only.
 
     Raises:
-        UserError: patients or weights are missing or broken.
+        UserError: patients or weights are missing or broken, or a patient is on no network's card.
     """
     cases = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in tqdm(acdc.patients(root), disable=None)]
-    found = []
-    for network, card in networks(weights, DeformationCVAE):
-        rows = encoded(network, cases)
-        seen = [Card(card).has_seen(case.identity) for case in cases]
-        found.append(rows.assign(fold=card["fold"][0], held_out=np.logical_not(seen)))
+    found, trained = [], [(network, card, Card(card)) for network, card in networks(weights, DeformationCVAE)]
+    for case in cases:
+        refuse_stranger([who for *_, who in trained], weights, case.id, case.identity, case.dataset)
+    for network, card, who in trained:
+        seen = [who.has_seen(case.identity) for case in cases]
+        found.append(encoded(network, cases).assign(fold=card["fold"][0], held_out=np.logical_not(seen)))
     rows = pd.concat(found, ignore_index=True)
     return rows[[*ABOUT, *(name for name in rows if name not in ABOUT)]]
 
@@ -57,7 +58,7 @@ def told(rows: pd.DataFrame, components: int = 4) -> pd.Series:
     validated on, and asked about those that were left out. There are at most as many `components` as groups less one.
 
     Raises:
-        UserError: no network left a patient out, or there is one group only.
+        UserError: no network left a patient out, there is one group only, or too few patients that a network has seen.
     """
     components = min(components, rows["group"].nunique() - 1)
     if not components or not rows["held_out"].any():
@@ -66,6 +67,8 @@ def told(rows: pd.DataFrame, components: int = 4) -> pd.Series:
     for _, fold in rows.groupby("fold"):
         numbers = fold.filter(regex=r"^z\d").to_numpy()
         out = fold["held_out"].to_numpy()
+        if fold["group"][~out].nunique() <= components:
+            raise UserError("codes: each network must have seen patients of every group to tell them apart; add some")
         model = classifier(components).fit(numbers[~out], fold["group"][~out])
         right |= dict(zip(fold["case"][out], model.predict(numbers[out]) == fold["group"][out], strict=True))
     return pd.Series(right).sort_index()

@@ -13,7 +13,7 @@ from regthesis.case import Case
 from regthesis.evaluate.growing import begun, finished, grown
 from regthesis.evaluate.records import measured
 from regthesis.evaluate.structures import Structures
-from regthesis.evaluate.study import check_study, study
+from regthesis.evaluate.study import check_names, study
 from regthesis.evaluate.table import case_means
 from regthesis.methods import Method
 
@@ -43,26 +43,28 @@ def trade_off(
 
     `default` marks the setting that the method has of itself. `out` is a CSV that grows by whole settings, so that a
     run that was stopped goes on. `structures` are as in `evaluate`. Methods without a setting are left out, and those
-    whose package is not installed; `frame.attrs["missing"]` says why, by method name.
+    whose package is not installed; `frame.attrs["missing"]` says why, by method name, and `frame.attrs["refused"]` in
+    one line which cases a method refused.
 
     Raises:
         UserError: two cases or methods have one name, weights are missing, or `out` cannot be written or has other
             scores of them.
     """
-    check_study(cases, methods)
+    check_names(cases, methods)
     varied = [(method, *SETTINGS[method.name]) for method in methods if method.name in SETTINGS]
     todo = [(method, name, value) for method, name, values in varied for value in values]
     metrics = {case.id: [(it,) for it in METRICS if it in dict(measured(case, structures))] for case in cases}
     wanted = {(method.name, value, case.id): metrics[case.id] for method, _, value in todo for case in cases}
-    rows, missing = begun(out, COLUMNS), {}
+    rows, missing, refused = begun(out, COLUMNS), {}, ""
     for method, name, value in tqdm(todo, desc="settings", disable=None):
         done = finished(rows, PIECE, ("metric",), wanted)
         left = [case for case in cases if (method.name, value, case.id) not in done]
         found = study(left, [replace(method, **{name: value})], structures=structures)
         missing |= found.attrs["missing"]
+        refused = refused or found.attrs["refused"]
         scores = case_means(found[found["metric"].isin(METRICS)])
         new = scores.assign(method=method.name, field=name, setting=value, default=value == getattr(method, name))
         if len(new):
             rows = grown(rows, new[list(COLUMNS)], out, PIECE)
-    rows.attrs["missing"] = missing
+    rows.attrs |= {"missing": missing, "refused": refused}
     return rows
