@@ -20,11 +20,12 @@ GROUPS = {
 """Marker and colour of a group of ACDC."""
 
 
-def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, float], printed: float):
+def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, Sequence[float]], printed: Sequence[float]):
     """Figure 4.7: codes in two canonical components, a plane a way of fitting them; what a machine tells from codes.
 
     Each table has columns `x`, `y`, `group`, and `held_out`: full where the heart had no part in the fit.
-    `accuracies` in %, a bar each; dashed is chance, dotted the `printed` accuracy.
+    `accuracies` are a bar each: a value, and the bounds of an interval or range, in %. Dashed is chance; dotted, with
+    its interval shaded, the `printed` accuracy.
     """
     figure, axes = plt.subplots(1, len(points) + 1, figsize=(WIDTH, 2.9), width_ratios=[1] * len(points) + [0.9])
     for ax, (title, table) in zip(axes, points.items(), strict=False):
@@ -33,12 +34,15 @@ def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, float], 
             ax.plot(row.x, row.y, marker, color=colour, fillstyle="full" if row.held_out else "none", markersize=5)
         ax.set(title=title, xlabel="first component", xticks=(), yticks=())
     axes[0].set_ylabel("second component")
-    axes[-1].barh(list(accuracies), list(accuracies.values()), color=PALETTE["grey"], height=0.6)
-    for place, value in enumerate(accuracies.values()):
-        axes[-1].text(value + 2, place, f"{value:.0f}", va="center")
+    values, low, high = (np.array(part) for part in zip(*accuracies.values(), strict=True))
+    axes[-1].barh(list(accuracies), values, color=PALETTE["grey"], height=0.6)
+    axes[-1].hlines(range(len(values)), low, high, color="black", linewidth=1)
+    for place, (value, top) in enumerate(zip(values, high, strict=True)):
+        axes[-1].text(top + 2, place, f"{value:.0f}", va="center")
     axes[-1].axvline(100 / len(GROUPS), color=PALETTE["red"], linestyle="--", linewidth=1)
-    axes[-1].axvline(printed, color="black", linestyle=":", linewidth=1)
-    axes[-1].set(title="groups told (%)", xlim=(0, 105))
+    axes[-1].axvline(printed[0], color="black", linestyle=":", linewidth=1)
+    axes[-1].axvspan(*printed[1:], color="black", alpha=0.08, linewidth=0)
+    axes[-1].set(title="groups told (%)", xlim=(0, 118), xticks=(0, 50, 100))
     handles = [Line2D([], [], linestyle="", marker=m, color=c, label=name) for name, (m, c) in GROUPS.items()]
     figure.legend(handles=handles, ncols=len(GROUPS), loc="outside lower left")
     return figure
@@ -65,11 +69,13 @@ def sizes(frame: pd.DataFrame, reference: pd.DataFrame):
     return figure
 
 
-def sweep(images: Sequence[Sequence[Tensor]], fields: Sequence[Sequence[Float[Tensor, "1 2 y x"]]], nearest):
+def sweep(
+    images: Sequence[Sequence[Tensor]], fields: Sequence[Sequence[Float[Tensor, "1 2 y x"]]], nearest, reach: float
+):
     """Figure 4.8: a heart moved by codes along two directions, rows along the second, columns along the first.
 
     Left its displacement as a grid, right the warped image; the mean code is framed in red, and in blue the one at
-    `nearest` (row, column), which moves least.
+    `nearest` (row, column), which moves least. The codes lie up to `reach` standard deviations from the mean.
     """
     rows, columns = len(images), len(images[0])
     figure, axes = plt.subplots(rows, 2 * columns, figsize=(WIDTH, rows * WIDTH / (2 * columns) + 0.5))
@@ -82,7 +88,7 @@ def sweep(images: Sequence[Sequence[Tensor]], fields: Sequence[Sequence[Float[Te
             ax.set(xticks=(), yticks=())
             ax.set_axis_on()
             ax.spines[:].set(visible=framed is not None, color=framed, linewidth=2)
-    figure.supxlabel("first component, -2.5 to 2.5 sd, twice", fontsize=9)
+    figure.supxlabel(f"first component, {-reach:g} to {reach:g} sd, twice", fontsize=9)
     figure.supylabel("second component", fontsize=9)
     return figure
 

@@ -6,17 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from regthesis import methods
-from regthesis.book import description, ledger, table41, table42
+from regthesis.book import description, figure47, ledger, table41, table42
 from regthesis.book.tables import recorded
 from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import locked
 from regthesis.methods.learned import Learned, trained_on
-from regthesis.recipes.codes import told
 
 __all__ = ["judge"]
-
-UNLIKE = "the thesis does not say whether its components were fitted inside the folds; these are"
 
 
 def judge(out: Path) -> list[ledger.Verdict]:
@@ -50,11 +47,12 @@ def _study(rows, about: dict, out: Path) -> list[ledger.Verdict]:
 
 def _codes(rows, about: dict, out: Path) -> list[ledger.Verdict]:
     where = dict(dataset=about["dataset"], frame=acdc.frame_named(about["profile"]), page="results", results=out)
-    return [ledger.check("C4.43", 100.0 * told(rows), unlike=UNLIKE, **where)]
+    return figure47.judge(rows, **where)
 
 
 def _transport(rows, about: dict, out: Path) -> list[ledger.Verdict]:
-    return table42.judge(rows, about["dataset"], "results", out)
+    claim = table42.judge_words(rows, about["dataset"], "results", out)
+    return [*table42.judge(rows, about["dataset"], "results", out), claim]
 
 
 JUDGES = {"study": _study, "codes": _codes, "transport": _transport}  # by the command that made a run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["say"]
+from numpy.typing import ArrayLike
+
+__all__ = ["interval", "say"]
 
 
 def say(**numbers: str | int) -> None:
@@ -19,3 +21,11 @@ def say(**numbers: str | int) -> None:
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError(f"{name}: expected text or a whole number, got {value!r}; format it first")
         glue(name.replace("_", "-"), str(value), display=False)
+
+
+def interval(values: ArrayLike, digits: int = 3, sign: str = "+") -> str:
+    """A mean with its bootstrapped 95 % interval, `+0.005 [+0.002, +0.007]`; without the sign where `sign` is empty."""
+    from regthesis.evaluate.statistics import mean_interval  # here, because it brings torch along
+
+    mean, low, high, _ = (f"{bound:{sign}z.{digits}f}" for bound in mean_interval(values))
+    return f"{mean} [{low}, {high}]"

@@ -5,7 +5,7 @@ Grad Det-Jac is in 10^-2 per mm; the thesis prints no unit of length.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -13,15 +13,17 @@ import numpy as np
 import pandas as pd
 
 from regthesis.book import ledger
+from regthesis.evaluate.statistics import mean_interval, wilcoxon
 from regthesis.evaluate.table import case_means
 
-__all__ = ["COLUMNS", "ROWS", "beside", "judge", "values"]
+__all__ = ["COLUMNS", "ROWS", "apart", "as_they_are", "beside", "judge", "printed", "values"]
 
 ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN", "voxelmorph": "VM", "s1": "S1", "s3": "S3"}
 COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDetJac"}
 METHOD = {row: method for method, row in ROWS.items()}
 METRIC = {column: metric for metric, column in COLUMNS.items()}
 SCALE = {"GradDetJac": 100}
+LEVEL = 0.001
 
 
 def values(rows: pd.DataFrame, row: str, column: str) -> pd.Series:
@@ -40,6 +42,30 @@ def _method(rows: pd.DataFrame, row: str) -> str:
     return own if own in set(rows["method"]) else METHOD[row]
 
 
+def as_they_are(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, with networks that were not smoothed after the fact, where recorded, in the place of smoothed ones."""
+    name = rows["method"].str.removesuffix("-unsmoothed")
+    bare = rows["method"] != name
+    return rows[bare | ~name.isin(name[bare])].assign(method=name)
+
+
+def apart(rows: pd.DataFrame, some: Collection[str]) -> pd.DataFrame:
+    """Means of each method, a column each: DICE by group, by structure, and of `some` cases alone; then what it hides.
+
+    Grad Det-Jac is in 10^-2 per mm, the error of the ejection fraction, predicted less true, in points.
+    """
+    dice = rows[rows["metric"] == "DICE"]
+    lines = {f"group {name}": part for name, part in dice.groupby("group")}
+    lines |= dict(iter(dice.groupby("structure", sort=False)))
+    lines |= {"fold 1": dice[dice["case"].isin(some)]}
+    others = {"Grad Det-Jac": "Grad Det-Jac", "EF error (points)": "EF error", "seconds": "seconds"}
+    lines |= {name: rows[rows["metric"] == metric] for name, metric in others.items()}
+    means = {name: part.groupby("method", sort=False)["value"].mean() for name, part in lines.items()}
+    found = pd.DataFrame(means).T[list(rows["method"].unique())]
+    found.loc["Grad Det-Jac"] *= SCALE["GradDetJac"]
+    return found
+
+
 def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The printed cells, and the mean of each long table of `runs` with its number of cases; a row a cell.
 
@@ -54,6 +80,13 @@ def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(lines, ["printed", *runs]).T.rename_axis("entry")
 
 
+def printed(columns: Sequence[str]) -> pd.DataFrame:
+    """The printed means, a row a method that registers and a column each of `columns`."""
+    rows = {method: row for method, row in ROWS.items() if row != "Undef"}
+    cells = {c: {m: ledger.entry(f"T4.1/{row}/{c}").value for m, row in rows.items()} for c in columns}
+    return pd.DataFrame(cells)
+
+
 def judge(
     rows: pd.DataFrame,
     dataset: str,
@@ -65,8 +98,9 @@ def judge(
     """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1.
 
     Its cells, each with the undeformed scores of the same cases as control; the claims of order on it, each on the
-    cases that both methods have; the time of a registration, C4.25, and folding, C4.40. `smoothed` gives the mm by
-    which a method's velocities were smoothed after the fact, which the thesis did not do.
+    cases that both methods have; the time of a registration, C4.25, and folding, C4.40; and what is said beside it, as
+    `_judge_words`. `smoothed` gives the mm by which a method's velocities were smoothed after the fact, which the
+    thesis did not do.
     """
     about = dict(dataset=dataset, frame=frame, page=page, results=results)
     found = []
@@ -85,7 +119,7 @@ def judge(
     if registering:
         unlike = _unlike(rows, smoothed, *registering)
         found.append(ledger.check("C4.40", worst.set_index("case")["value"], unlike=unlike, **about))
-    return found
+    return found + _judge_words(rows, smoothed, about)
 
 
 def _judge_cell(rows, id: str, row: str, column: str, unlike: str, about: dict) -> list[ledger.Verdict]:
@@ -98,7 +132,7 @@ def _judge_cell(rows, id: str, row: str, column: str, unlike: str, about: dict) 
 
 
 def _judge_order(rows, known: ledger.Entry, column: str, than: str, unlike: str, about: dict) -> list[ledger.Verdict]:
-    both = pd.concat([values(rows, row, column) for row in (known.of, than)], axis=1, join="inner")
+    both = _pairs(rows, column, known.of, than)
     if both.empty:
         return []
     first, second = both.iloc[:, 0], both.iloc[:, 1]
@@ -109,3 +143,43 @@ def _unlike(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, *of: str) 
     """What was done after the fact to one of the methods in these rows of the table."""
     done = {method: mm for row in of if (mm := (smoothed or {}).get(method := _method(rows, row), 0))}
     return "; ".join(f"velocities of {method} were smoothed by {mm:g} mm after the fact" for method, mm in done.items())
+
+
+def _judge_words(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, about: dict) -> list[ledger.Verdict]:
+    """C4.48 and C4.61 on the ejection fraction of thick hearts; C4.50 and C4.67, methods that overlap about as well."""
+    noted = {name: about[name] for name in ("dataset", "page", "results")}
+    found, thick = [], rows[rows["group"] == "HCM"]
+    parts = (thick[thick["metric"] == metric] for metric in ("EF", "EF error"))
+    fraction, error = (part.set_index(["method", "case"])["value"] for part in parts)
+    if len(error) and about["dataset"] == ledger.entry("C4.48").dataset:  # said of these patients, not of hearts
+        found.append(ledger.check("C4.48", (fraction - error).groupby("case").first(), **about))
+    if "demons" in error:
+        mean, low, high, n = mean_interval(error["demons"])
+        shown = bool(mean < 0) if low * high > 0 else None  # nan, of a single heart, is not above 0
+        why = f"demons off by {mean:+.1f} points [{low:+.1f}, {high:+.1f}], {n} HCM hearts, {about['dataset']}"
+        found.append(ledger.claim("C4.61", shown, why, **noted))
+    other_loss = "VoxelMorph also has another loss and another prior"
+    for id, row, others, more in (("C4.50", "VM", ["S3"], other_loss), ("C4.67", "S1", ["Dem", "SyN"], "")):
+        pairs = {other: both for other in others if len(both := _pairs(rows, "DICE", row, other))}
+        if pairs:
+            shown, why = _alike(pairs)
+            unlike = "; ".join(filter(None, [_unlike(rows, smoothed, row, *pairs), more]))
+            found.append(ledger.claim(id, shown, f"{why}, {about['dataset']}", unlike=unlike, **noted))
+    return found
+
+
+def _alike(pairs: Mapping[str, pd.DataFrame]) -> tuple[bool | None, str]:
+    """Whether no pair differs at the thesis's level; None where so few cases never could, and why, in words."""
+    tests = {other: wilcoxon(both.iloc[:, 0], both.iloc[:, 1]) for other, both in pairs.items()}
+    told = [
+        f"{both.iloc[:, 0].mean():.3f} against {both.iloc[:, 1].mean():.3f} of {other}, p = {tests[other].p:.2g}"
+        for other, both in pairs.items()
+    ]
+    differs = any(test.p < LEVEL for test in tests.values())
+    few = any(2.0 ** (1 - test.n) >= LEVEL for test in tests.values())
+    return None if few else not differs, f"DICE {'; '.join(told)}, {min(test.n for test in tests.values())} cases"
+
+
+def _pairs(rows: pd.DataFrame, column: str, first: str, second: str) -> pd.DataFrame:
+    """A column of two rows of the table, on the cases that both have."""
+    return pd.concat([values(rows, row, column) for row in (first, second)], axis=1, join="inner")

@@ -9,7 +9,7 @@ import pandas as pd
 from regthesis.book import ledger
 from regthesis.evaluate.statistics import mean_interval, wilcoxon
 
-__all__ = ["beside", "compared", "judge", "off", "values"]
+__all__ = ["beside", "compared", "judge", "judge_words", "off", "values"]
 
 LEVEL = 0.05
 
@@ -81,3 +81,17 @@ def judge(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path | Non
         for group, g in groups.iterrows()
     ]
     return [*found, ledger.claim("C4.49", shown, "; ".join([*told, dataset]), dataset=dataset, **about)]
+
+
+def judge_words(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path | None = None) -> ledger.Verdict:
+    """Claim C4.85: is the code much nearer than the ladder for DCM, and about as near for HCM?
+
+    A difference counts where its interval is clear of zero.
+    """
+    groups = compared(rows)
+    weak, thick = groups.loc["DCM"], groups.loc["HCM"]
+    shown = True if weak["high"] < 0 and thick["low"] <= 0 <= thick["high"] else None
+    shown = False if weak["low"] > 0 or thick["low"] > 0 else shown
+    told = [f"{name} {g['difference']:+.1f} [{g['low']:.1f}, {g['high']:.1f}]" for name, g in groups.iterrows()]
+    why = f"code less ladder in points: {', '.join(told)}, {dataset}"
+    return ledger.claim("C4.85", shown, why, dataset=dataset, page=page, results=results)

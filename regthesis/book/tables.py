@@ -1,14 +1,16 @@
 """Numbered tables of the chapters, and the tables that recorded runs left."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from regthesis.book import ledger
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import CONVERTERS
 
-__all__ = ["Table", "recorded"]
+__all__ = ["Table", "recorded", "settings"]
 
 
 class Table:
@@ -43,3 +45,11 @@ def recorded(run: Path | str) -> pd.DataFrame:
     except (OSError, ValueError):
         raise UserError(f"{run}: no recorded run with records.csv and run.json; check the name") from None
     return rows
+
+
+def settings(own: Mapping[str, float | str], caption: str, name: str) -> Table:
+    """Settings of the thesis, by their entries in the ledger, beside our own, which are handed to the ledger."""
+    judged = [ledger.check(id, value, dataset="any") for id, value in own.items()]
+    rows = [[ledger.entry(it.id).what, it.printed, it.computed, it.verdict] for it in judged]
+    columns = ["setting", "printed", "here", "verdict"]
+    return Table(pd.DataFrame(rows, columns=columns).set_index("setting"), caption, name)

@@ -11,7 +11,7 @@ from regthesis.evaluate.regularity import (
     temporal_gradient,
 )
 from regthesis.evaluate.similarity import rmse
-from regthesis.evaluate.statistics import Interval, PairedTest, mean_interval, wilcoxon
+from regthesis.evaluate.statistics import Interval, PairedTest, mean_interval, share_interval, wilcoxon
 from regthesis.evaluate.structures import STRUCTURES
 from regthesis.evaluate.study import deformations, scores, study
 from regthesis.evaluate.surface import hausdorff, surface_distances
@@ -37,6 +37,7 @@ __all__ = [
     "printed_style",
     "rmse",
     "scores",
+    "share_interval",
     "spatial_gradient",
     "study",
     "summary",

@@ -53,6 +53,26 @@ def accuracy(
     return 100 * float(np.concatenate(right).mean())
 
 
+def accuracy_of_noise(groups: ArrayLike, length: int = 32, draws: int = 40, seed: int = 0) -> np.ndarray:
+    """What a leak alone gives: the `accuracy`, not `inside`, of so many draws of codes that are random numbers, in %.
+
+    `groups` are the labels of n hearts; each draw is (n, length) normal numbers, which know nothing of them.
+    """
+    groups, normal = np.asarray(groups), np.random.default_rng(seed)
+    return np.array([accuracy(normal.normal(size=(len(groups), length)), groups, inside=False) for _ in range(draws)])
+
+
+def components(codes: ArrayLike, groups: ArrayLike) -> int:
+    """How many canonical components codes (n, d) have with the indicators of their groups: the rank of the covariance.
+
+    One less than there are groups, however long the codes: the indicators of a heart sum to one.
+    """
+    codes, groups = np.asarray(codes, float), np.asarray(groups)
+    indicators = (groups[:, None] == np.unique(groups)).astype(float)
+    singular = np.linalg.svd((indicators - indicators.mean(0)).T @ (codes - codes.mean(0)), compute_uv=False)
+    return int((singular > 1e-9 * singular[0]).sum())
+
+
 def principal_plane(codes: ArrayLike, steps: Sequence[float]) -> np.ndarray:
     """Codes on the plane of the first two principal components of `codes` (n, d): an array (k, k, d).
 

@@ -72,3 +72,12 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95, seed: int = 0) ->
         return Interval(mean, mean, mean, n)
     bounds = stats.bootstrap((values,), np.mean, confidence_level=confidence, rng=seed).confidence_interval
     return Interval(mean, float(bounds.low), float(bounds.high), n)
+
+
+def share_interval(hits: int, n: int, confidence: float = 0.95) -> Interval:
+    """A share of n independent cases with the exact binomial interval (Clopper and Pearson, Biometrika 26, 1934).
+
+    Raises ValueError for more hits than cases, or no case.
+    """
+    bounds = stats.binomtest(hits, n).proportion_ci(confidence)
+    return Interval(hits / n, float(bounds.low), float(bounds.high), n)

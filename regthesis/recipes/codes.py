@@ -13,7 +13,8 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.datasets import acdc
 from regthesis.errors import UserError
-from regthesis.evaluate.latent import classifier
+from regthesis.evaluate.latent import accuracy, accuracy_of_noise, classifier
+from regthesis.evaluate.statistics import share_interval
 from regthesis.methods.learned import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.weights import Card, networks, refuse_stranger
@@ -71,3 +72,22 @@ def told(rows: pd.DataFrame, components: int = 4) -> pd.Series:
         model = classifier(components).fit(numbers[~out], fold["group"][~out])
         right |= dict(zip(fold["case"][out], model.predict(numbers[out]) == fold["group"][out], strict=True))
     return pd.Series(right).sort_index()
+
+
+def accuracies(rows: pd.DataFrame, fold: int = 1) -> dict[str, tuple[float, float, float]]:
+    """Shares of patients, in %, whose group is told from the codes of `codes`: a value and its bounds each.
+
+    `new patients` as `told`, of all folds; then the codes of one fold's network, seen and unseen patients together, in
+    ten folds, without and with a leak (see `evaluate.latent.accuracy`), with binomial intervals; last, with the leak,
+    the mean and the range of forty draws of random numbers in their place.
+
+    Raises as `told` and `accuracy`.
+    """
+    right, one = told(rows), rows[rows["fold"] == fold]
+    numbers, groups = one.filter(regex=r"^z\d").to_numpy(), one["group"].to_numpy()
+    hits = {"new patients": (int(right.sum()), len(right))}
+    for name, inside in {"ten folds": True, "ten folds, leak": False}.items():
+        hits[name] = round(accuracy(numbers, groups, inside=inside) / 100 * len(groups)), len(groups)
+    found = {name: tuple(100 * part for part in share_interval(*of)[:3]) for name, of in hits.items()}
+    noise = accuracy_of_noise(groups, numbers.shape[1])
+    return found | {"noise, leak": (float(noise.mean()), float(noise.min()), float(noise.max()))}

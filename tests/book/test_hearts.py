@@ -59,8 +59,8 @@ def test_scales_name_their_voxels_and_keep_them(case):
 
 
 def test_transported_has_a_row_a_heart(case, still):
-    figure = hearts.transported([("HCM on himself", case, {"a": still}), ("HCM on NOR", case, {"a": still})])
-    assert words(figure) == ["HCM on himself", "HCM on NOR"] and titles(figure) == ["end diastole", "a"]
+    figure = hearts.transported([("HCM on own", case, {"a": still}), ("HCM on NOR", case, {"a": still})])
+    assert words(figure) == ["HCM on own", "HCM on NOR"] and titles(figure) == ["end diastole", "a"]
 
 
 def test_scores_show_every_heart_of_every_structure_and_overall_metrics_that_are_there(case):
@@ -94,10 +94,12 @@ def test_trade_off_marks_defaults_and_the_print():
 
 def test_planes_tell_the_held_out_from_the_fitted():
     table = pd.DataFrame({"x": [0, 1], "y": [0, 1], "group": ["DCM", "RV"], "held_out": [True, False]})
-    figure = codes.planes({"a": table}, {"told": 45.0}, printed=83.0)
+    figure = codes.planes({"a": table}, {"told": (45.0, 33.0, 55.0)}, printed=(83.0, 74.0, 90.0))
     assert [line.get_fillstyle() for line in figure.axes[0].lines] == ["full", "none"]
     assert words(figure) == ["45"]
     assert [line.get_xdata()[0] for line in figure.axes[-1].lines] == [20, 83]
+    (range_of_told,) = figure.axes[-1].collections[0].get_segments()
+    assert range_of_told[:, 0].tolist() == [33, 55]
 
 
 def test_sizes_draw_the_mean_over_structures():
@@ -111,7 +113,8 @@ def test_sizes_draw_the_mean_over_structures():
 
 def test_the_sweep_frames_the_mean_and_the_nearest():
     images = [[torch.rand(1, 1, 9, 9)] * 3] * 3
-    figure = codes.sweep(images, [[torch.zeros(1, 2, 9, 9)] * 3] * 3, (0, 2))
+    figure = codes.sweep(images, [[torch.zeros(1, 2, 9, 9)] * 3] * 3, (0, 2), reach=2.5)
+    assert figure.get_supxlabel() == "first component, -2.5 to 2.5 sd, twice"
     framed = [k for k, ax in enumerate(figure.axes) if ax.spines["left"].get_visible()]
     assert framed == [2, 5, 7, 10]  # twice six columns a row: (0, 2) and (1, 1), as grid and as image
 

@@ -147,3 +147,55 @@ def test_a_lost_structure_leaves_its_case_out():
     assert len(table41.values(lost, "S3", "HD")) == 79 and len(table41.values(lost, "Dem", "HD")) == 80
     found = verdicts(lost)
     assert "79 of 100" in found["T4.1/S3/HD"].why and "n = 79" in found["C4.31/HD/Dem"].why
+
+
+def fractions(**errors):
+    """EF and its error of thick hearts by method: true fractions of 60, 62, 64, ... less what is given, and noise."""
+    rng, rows = np.random.default_rng(0), []
+    for method, off in errors.items():
+        for case in range(16):
+            true, error = 60 + 2 * case, off + rng.normal()
+            rows += [(f"p{case}", "HCM", method, "EF", "LV-BP", true + error)]
+            rows += [(f"p{case}", "HCM", method, "EF error", "LV-BP", error)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(-14.0, "holds"), (9.0, "fails"), (0.1, "undecided")])
+def test_demons_underestimate_where_the_interval_says_so(off, verdict):
+    assert verdicts(fractions(demons=off))["C4.61"].verdict == verdict
+
+
+def test_a_single_thick_heart_decides_nothing_about_demons():
+    rows = fractions(demons=-14.0)
+    assert verdicts(rows[rows["case"] == "p0"])["C4.61"].verdict == "undecided"
+
+
+def test_the_fraction_of_thick_hearts_is_the_true_one_whoever_registered():
+    found = verdicts(fractions(s3=-30.0, demons=-14.0))["C4.48"]
+    assert found.computed.startswith("75 ") and found.verdict == "reproduced"
+    assert "C4.48" not in verdicts(fractions(s3=-30.0), "phantom")  # it is said of the patients of ACDC
+
+
+def test_methods_overlap_about_as_well_unless_a_test_tells_them_apart():
+    same = {"DICE": 0.79}
+    alike = study({"s1": same, "demons": same, "syn": same, "s3": same, "voxelmorph": same})
+    assert verdicts(alike)["C4.67"].verdict == "holds"
+    assert verdicts(alike)["C4.50"].verdict == "not comparable"  # another loss, too
+    apart = study({"s1": same, "demons": same, "syn": {"DICE": 0.83}})
+    assert verdicts(apart)["C4.67"].verdict == "fails"
+    assert verdicts(apart[apart["case"].isin(["p0", "p1", "p2"])])["C4.67"].verdict == "undecided"
+
+
+def test_networks_as_they_are_take_the_place_of_smoothed_ones():
+    rows = study({"demons": {"DICE": 0.8}, "s3": {"DICE": 0.7}, "s3-unsmoothed": {"DICE": 0.6}, "s1": {"DICE": 0.5}})
+    means = table41.as_they_are(rows).groupby("method")["value"].mean().round(2).to_dict()
+    assert means == {"demons": 0.8, "s3": 0.6, "s1": 0.5}
+
+
+def test_apart_has_a_line_a_group_structure_and_metric():
+    rows = study({"s3": {"DICE": 0.8, "Grad Det-Jac": 0.015}, "demons": {"DICE": 0.7, "Grad Det-Jac": 0.02}}, cases=2)
+    found = table41.apart(rows, ["p0"])
+    assert list(found) == ["s3", "demons"] and list(found.index)[:4] == ["group NOR", "LV", "RV", "fold 1"]
+    assert found.loc["Grad Det-Jac"].round(1).tolist() == [1.5, 2.0]
+    own = rows[(rows["method"] == "s3") & (rows["metric"] == "DICE") & (rows["case"] == "p0")]
+    assert found.loc["fold 1", "s3"] == pytest.approx(own["value"].mean())

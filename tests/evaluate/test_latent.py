@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from regthesis.evaluate.latent import accuracy, discriminant, principal_plane
+from regthesis.evaluate.latent import accuracy, accuracy_of_noise, components, discriminant, principal_plane
 
 GROUPS = np.repeat(list("abcde"), 16)
 
@@ -40,6 +40,22 @@ def test_directions_fitted_to_all_labels_leak_them():
     """Codes that know nothing of the groups seem to tell them as soon as CCA has seen the labels of the test."""
     codes = hearts(0.0)
     assert accuracy(codes, GROUPS, inside=False) > accuracy(codes, GROUPS) + 25
+
+
+def test_the_leak_alone_lifts_random_codes_far_above_chance():
+    found = accuracy_of_noise(GROUPS, draws=5)
+    assert len(found) == 5 and len(set(found)) > 1
+    assert found.min() > 100 / 5 + 15
+    assert (found == accuracy_of_noise(GROUPS, draws=5)).all()
+
+
+@pytest.mark.parametrize(
+    ("groups", "length", "count"), [(GROUPS, 32, 4), (GROUPS, 2, 2), (np.repeat(["a", "b"], 9), 8, 1)]
+)
+def test_components_are_one_fewer_than_groups_or_as_many_as_numbers(groups, length, count):
+    """However the codes are shifted and scaled."""
+    codes = np.random.default_rng(0).normal(size=(len(groups), length))
+    assert components(codes, groups) == components(1e3 * codes + 7, groups) == count
 
 
 def test_too_many_components_or_folds():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from regthesis.evaluate import mean_interval, wilcoxon
+from regthesis.evaluate import mean_interval, share_interval, wilcoxon
 
 whole = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=30)
 few = settings(max_examples=20, deadline=None)  # SciPy's permutation test of a small sample with ties is slow
@@ -99,3 +99,18 @@ def test_equal_values_single_values_and_none():
     for values in ([], [math.nan], [1.0, math.inf]):
         with pytest.raises(ValueError, match="values: expected"):
             mean_interval(values)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(35, 80), (83, 100), (1, 7)])
+def test_the_bounds_of_a_share_leave_one_fortieth_on_either_side(hits, n):
+    """Of the binomial distribution: as many hits or more at the lower bound, as many or fewer at the upper one."""
+    share, low, high, count = share_interval(hits, n)
+    assert (share, count) == (hits / n, n)
+    assert stats.binom.sf(hits - 1, n, low) == pytest.approx(0.025, rel=1e-4)
+    assert stats.binom.cdf(hits, n, high) == pytest.approx(0.025, rel=1e-4)
+
+
+def test_a_share_of_none_or_all_keeps_to_its_end():
+    assert share_interval(0, 9)[:2] == (0, 0) and share_interval(9, 9)[2] == 1
+    with pytest.raises(ValueError):
+        share_interval(10, 9)
