@@ -7,10 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from regthesis.book import ledger
+from regthesis.book.printed import ROOT
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import CONVERTERS
 
-__all__ = ["Table", "recorded", "settings"]
+__all__ = ["Table", "chosen_on", "recorded", "settings"]
+
+PENALTY = ROOT / "data" / "recorded" / "phantom-trade-off"  # on whose phantoms the refinement's penalty was chosen
 
 
 class Table:
@@ -45,6 +48,12 @@ def recorded(run: Path | str) -> pd.DataFrame:
     except (OSError, ValueError):
         raise UserError(f"{run}: no recorded run with records.csv and run.json; check the name") from None
     return rows
+
+
+def chosen_on(dataset: str) -> list[str]:
+    """The names of those of a data set on whom a setting was chosen, so that no page tests on them."""
+    about = recorded(PENALTY).attrs
+    return about["patients"] if about["dataset"] == dataset else []
 
 
 def settings(own: Mapping[str, float | str], caption: str, name: str) -> Table:

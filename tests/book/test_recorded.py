@@ -13,7 +13,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from regthesis.book import description, recorded
+from regthesis.book import description, ledger, recorded
 from regthesis.datasets import phantom
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import begun
@@ -220,7 +220,7 @@ def test_without_the_printed_data_there_are_scores_and_no_verdicts(hearts, tmp_p
     def load():
         raise UserError("ledger: no data/thesis here")
 
-    monkeypatch.setattr(recorded.ledger, "load", load)
+    monkeypatch.setattr(ledger, "load", load)
     rows = recorded.record(hearts, tmp_path, ["identity"], "quick")
     assert len(rows) and sorted(path.name for path in tmp_path.glob("[!.]*")) == ["records.csv", "run.json"]
 
