@@ -95,7 +95,8 @@ def origin(root: Path | str) -> str:
 
 @lru_cache(maxsize=8)
 def _origin(root: Path) -> str:
-    known = {mark for marks in json.loads(REGISTER.read_text()).values() for mark in marks}
+    register = json.loads(REGISTER.read_text()) if REGISTER.is_file() else {}  # a package may lie without its data
+    known = {mark for marks in register.values() for mark in marks}
     drawn = [identity_of([], _masks(root / patient)) for patient in patients(root)]
     recognised = sum(not known.isdisjoint(marks) for marks in drawn)
     all_different = sum(map(len, drawn)) == len(frozenset().union(*drawn))
