@@ -79,6 +79,8 @@ def together(folder: Path, names: Sequence[str], overwrite: bool = False) -> Ite
 
 
 def _refuse_taken(folder: Path, names: Sequence[str], overwrite: bool) -> None:
+    if folder.is_symlink() and not folder.exists():
+        raise UserError(f"{folder}: cannot be written (a link to nowhere); choose another folder")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: cannot be written (a file has this name); choose another folder")
     taken = [name for name in names if os.path.lexists(folder / name)]

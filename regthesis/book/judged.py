@@ -26,6 +26,7 @@ def judge(out: Path) -> list[ledger.Verdict]:
         UserError: the folder holds no recorded run, or a broken one.
     """
     out = Path(out)
+    description.read(out)  # no lock is left where there is no run
     with locked(out / "run.json"):
         about, rows = description.read(out), recorded(out)
         _, kind, *_ = about["command"].split()

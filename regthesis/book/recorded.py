@@ -26,10 +26,9 @@ from regthesis.evaluate.structures import Structures
 from regthesis.evaluate.study import check_names, study
 from regthesis.files import whole
 from regthesis.methods.learned import trained_on
+from regthesis.recipes import trade_off, transport
 from regthesis.recipes.codes import codes, told
 from regthesis.recipes.deformation import folds
-from regthesis.recipes.trade_off import trade_off
-from regthesis.recipes.transport import folds_left_out, transports
 from regthesis.weights import WEIGHTS
 
 
@@ -67,7 +66,7 @@ def record(
     command += f" --fold {fold}" if fold else ""
     command += f" --skip {','.join(skip)}" if skip else ""
     about = describe(root, frame, command, chosen, structures)
-    united(out, about)  # refused before many patients are read
+    united(out, about), begun(out / "records.csv", COLUMNS)  # refused before many patients are read
     cases = pairs or [acdc.read(root, patient, common) for patient in ids]
     check_names(cases, chosen)
     with described(out, about | {"patients": ids}):
@@ -105,10 +104,10 @@ def record_transports(root: Path, out: Path, frame: str) -> pd.DataFrame:
     """
     weights = WEIGHTS / acdc.layout(root) / "s3"
     about = describe(root, frame, f"transport ROOT --out {out} --frame {frame}", weights=weights)
-    united(out, about)
-    left_out = folds_left_out(root, weights, frame)
+    united(out, about), begun(out / "records.csv", transport.COLUMNS)
+    left_out = transport.folds_left_out(root, weights, frame)
     with described(out, about):
-        rows = transports(left_out, out / "records.csv")
+        rows = transport.transports(left_out, out / "records.csv")
     judge(out)
     return rows
 
@@ -135,10 +134,10 @@ def record_trade_off(
     command = f"trade-off ROOT --out {out} --methods {','.join(names)} --frame {frame} --patients {patients}"
     command += f" --fold {fold}" if fold else ""
     about = describe(root, frame, command, chosen, structures)
-    united(out, about)
+    united(out, about), begun(out / "records.csv", trade_off.COLUMNS)
     cases = [acdc.read(root, patient, common) for patient in ids]
     with described(out, about | {"patients": ids}):
-        rows = trade_off(cases, chosen, out / "records.csv", structures)
+        rows = trade_off.trade_off(cases, chosen, out / "records.csv", structures)
     with locked(out / "run.json"):
         finish(out, rows, rows.attrs["missing"])
     return rows

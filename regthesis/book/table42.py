@@ -86,10 +86,10 @@ def judge(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path | Non
 def judge_words(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path | None = None) -> ledger.Verdict:
     """Claim C4.85: is the code much nearer than the ladder for DCM, and about as near for HCM?
 
-    A difference counts where its interval is clear of zero.
+    A difference counts where its interval is clear of zero. Where one of the groups is not there, nobody can say.
     """
     groups = compared(rows)
-    weak, thick = groups.loc["DCM"], groups.loc["HCM"]
+    weak, thick = (groups.reindex(["DCM", "HCM"]).loc[name] for name in ("DCM", "HCM"))
     shown = True if weak["high"] < 0 and thick["low"] <= 0 <= thick["high"] else None
     shown = False if weak["low"] > 0 or thick["low"] > 0 else shown
     told = [f"{name} {g['difference']:+.1f} [{g['low']:.1f}, {g['high']:.1f}]" for name, g in groups.iterrows()]

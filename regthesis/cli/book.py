@@ -45,16 +45,17 @@ def run(chapter, parameters, profile, out, force):
 @plain_errors
 def book(profile, force):
     """Execute every chapter that has changed, then build the pages from the same run."""
-    from regthesis.book.chapters import book_root, check_installed, notebook_pages
+    from regthesis.book.chapters import book_root, check_installed, notebook_pages, profile_parameters
 
     check_installed()
     from regthesis.book.build import build, check_files
     from regthesis.book.execute import execute
 
     root = book_root()
+    pages = notebook_pages(root)
+    for page in pages:  # what is wrong with any of them is said before the first is run
+        profile_parameters(profile, page, root)
     check_files(root)
     out, results = root / "_build" / "executed" / profile, root / "_build" / "results" / profile
-    executed = {
-        page.source: execute(page, root, profile, {}, out, results, force, report=say) for page in notebook_pages(root)
-    }
+    executed = {page.source: execute(page, root, profile, {}, out, results, force, report=say) for page in pages}
     click.echo(build(root, executed, root / "_build", report=say).as_uri())

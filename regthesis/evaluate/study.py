@@ -43,7 +43,6 @@ def study(
     wanted = {(method.name, case.id): rows[case.id] for method, case in product(methods, cases)}
     frame, missing = begun(out, COLUMNS), {}
     refused = refusals(cases, methods)
-    frame = grown(frame, frame.iloc[:0], out, PIECE)  # a table is there even if all is refused
     done = {*finished(frame, PIECE, ROW, wanted), *refused}
     todo = [(method, case) for method, case in product(methods, cases) if (method.name, case.id) not in done]
     for method, case in tqdm(todo, desc="registrations", disable=None):
@@ -56,6 +55,8 @@ def study(
             continue
         frame = grown(frame, new, out, PIECE)
         done = {*finished(frame, PIECE, ROW, wanted), *refused}
+    if not todo:  # a table is there even if all was refused
+        frame = grown(frame, frame.iloc[:0], out, PIECE)
     chosen = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
     frame = frame[chosen].reset_index(drop=True)
     frame.attrs |= {"missing": missing, "refused": told_in_one_line(refused)}

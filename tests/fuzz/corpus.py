@@ -132,6 +132,7 @@ def _patient(folder: Path, number: int, group: str) -> None:
         for suffix, array in (("", image), ("_gt", label)):
             _scan(array, folder / f"{folder.name}_frame{frame:02d}{suffix}.nii.gz")
     sequence = sitk.JoinSeries([sitk.GetImageFromArray(image)] * 5)
+    sequence.SetSpacing((2.5, 2.5, 8.0, 1.0))
     _write(sequence, folder / f"{folder.name}_4d.nii.gz")
     _text(folder / "Info.cfg", f"ED: 1\nES: 4\nGroup: {group}\nHeight: 170.0\nNbFrame: 5\nWeight: 70.0\n")
 
@@ -197,7 +198,7 @@ def _recorded(rng: Random) -> tuple:
 
 
 def _judge(rng: Random) -> tuple:
-    return "kept", ["kept"], ("kept/run.json",), None
+    return "kept", ["kept"], (), None
 
 
 def _deformation(rng: Random) -> tuple:
