@@ -157,5 +157,5 @@ def _both(then, now):
     if isinstance(then, list) and isinstance(now, list):
         return then + [it for it in now if it not in then]
     if isinstance(then, str) and isinstance(now, str):
-        return then if now in then.split("; ") else f"{then}; {now}"
+        return "; ".join(dict.fromkeys([*then.split("; "), *now.split("; ")]))
     return now
