@@ -24,6 +24,8 @@ from regthesis.recipes.deformation import folds
 from regthesis.recipes.trade_off import SETTINGS
 from regthesis.train.tensors import write
 
+pytestmark = pytest.mark.slow  # registrations of phantoms
+
 
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory):
@@ -148,7 +150,6 @@ def test_a_second_command_adds_its_methods_and_patients(hearts, tmp_path, monkey
     assert {"T4.1/Undef/RMSE", "T4.1/Dem/RMSE"} <= judged
 
 
-@pytest.mark.slow
 def test_two_commands_at_once_in_one_folder(hearts, tmp_path):
     command = [sys.executable, "-m", "regthesis.cli", "study", str(hearts), "--frame", "quick", "--out", str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}

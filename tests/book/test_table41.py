@@ -50,6 +50,7 @@ def shifted(rows, by):
     return rows.assign(value=rows["value"].where(rows["metric"] != "DICE", rows["value"] + own - by))
 
 
+@pytest.mark.slow
 def test_undeformed_scores_of_the_same_cases_say_what_is_expected():
     easy = shifted(ROWS[ROWS["method"] != "demons"], 0.03)
     assert verdicts(easy)["T4.1/S3/DICE"].verdict == "reproduced"

@@ -200,6 +200,7 @@ def test_no_two_subjects_share_a_texture(population_folder):
     assert np.abs(correlation - np.eye(4)).max() < 0.05
 
 
+@pytest.mark.slow
 def test_resumes_and_keeps_what_is_there(tmp_path):
     out = tmp_path / "acdc"
     phantom.make(out, subjects=1, seed=5, progress=False)
@@ -260,6 +261,7 @@ def test_a_patient_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
         phantom.make(tmp_path / "acdc", subjects=3, progress=False)
 
 
+@pytest.mark.slow
 def test_another_maker_on_its_way_is_no_stranger(tmp_path):
     out = tmp_path / "acdc"
     out.mkdir()

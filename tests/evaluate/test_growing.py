@@ -48,6 +48,7 @@ def test_texts_that_look_like_numbers_stay_texts(tmp_path):
     pd.testing.assert_frame_equal(begun(out, COLUMNS), new)
 
 
+@pytest.mark.slow
 def test_a_table_cut_at_any_byte_ends_as_if_it_had_not_been(tmp_path):
     out, pieces = tmp_path / "records.csv", [piece("é", values=(1 / 3, 2e-17, math.inf)), piece("b"), piece("c,")]
     rows = begun(out, COLUMNS)

@@ -125,6 +125,7 @@ def planted() -> Iterator[Runner]:
 
 
 @pytest.mark.parametrize("fault", [*PLANTED, "right", "refused"])
+@pytest.mark.slow
 def test_planted_faults_are_found_and_nothing_else(fault, planted, tmp_path):
     names = ("numbers.json", "names.json") if fault == "half" else ("numbers.json",)
     call = Call(fault, ["--out", "out"], tmp_path / "here", names)

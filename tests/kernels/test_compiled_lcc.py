@@ -74,6 +74,7 @@ def test_float32_agrees_with_plain_float64(shape, batch, channels, radius, seed)
 
 @pytest.mark.parametrize("shape", TILED, ids=str)
 @pytest.mark.parametrize("window", [1, 3, 9, 17, 81])
+@pytest.mark.slow
 def test_agrees_across_tiles(shape, window):
     *images, grad = pair(shape, batch=2)
     assert_agreement(images, window, grad)

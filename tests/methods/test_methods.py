@@ -173,6 +173,7 @@ def test_an_axis_of_one_voxel_is_left_out_by_peers_and_put_back(name, axis):
 @pytest.mark.parametrize(
     "name, reason", [("syn", "Registration failed"), ("elastix8", "number of pixels along direction 2")]
 )
+@pytest.mark.slow
 def test_what_a_peer_refuses_is_one_line_with_its_own_reason(name, reason):
     generator = torch.Generator().manual_seed(0)
     thin = Case("thin", torch.randn(2, 1, 2, 16, 16, generator=generator), Grid((2, 16, 16), (8.0, 2.0, 2.0)))

@@ -72,6 +72,7 @@ def test_it_starts_where_its_divergence_is_least(network):
 
 
 @needs_unet
+@pytest.mark.slow
 def test_it_learns_to_move_one_pair(network):
     x = torch.linspace(-2, 2, 32)
     blob = lambda a: torch.exp(-(x[:, None] ** 2 + (x - a) ** 2)).expand(1, 1, 16, 32, 32)  # noqa: E731

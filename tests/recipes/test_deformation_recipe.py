@@ -69,6 +69,7 @@ def six(tmp_path_factory):
 
 
 @pytest.mark.parametrize("skip, left", [(1, 5), (3, 3), (6, 0)])
+@pytest.mark.slow
 def test_too_few_patients_are_counted(six, tmp_path, skip, left):
     with pytest.raises(UserError, match=f"{left} patients to train with; it takes 6 or more, 5 of them for") as error:
         train(six, tmp_path / "out", build, fold=0, frame="quick", skip=acdc.patients(six)[:skip])
@@ -81,6 +82,7 @@ def write_group(root, patient, group):
     info.write_text("\n".join([*lines, *([] if group is None else [f"Group: {group}"])]) + "\n")
 
 
+@pytest.mark.slow
 def test_groups_of_any_kind_are_dealt_out(six, tmp_path):
     root = shutil.copytree(six, tmp_path / "hearts")
     for patient, group in zip(acdc.patients(root), ("", "1", "NO", "nan", None, "2020-01-01"), strict=True):

@@ -29,6 +29,7 @@ def affine(u, spacing):
     return solution[:d].T, solution[d]
 
 
+@pytest.mark.slow
 def test_similarities_within_their_bounds_and_all_over_them(grid):
     shape, spacing = grid
     torch.manual_seed(0)

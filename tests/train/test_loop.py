@@ -25,6 +25,7 @@ def one_line(error):
     return "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_loss_falls(network, pairs, tmp_path):
     card = train.fit(network(), pairs(), tmp_path, 120, rate=3e-3, every=20)
     first, *_, last = [point["loss"] for point in card["curve"]]

@@ -38,6 +38,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("patience", [None, 99], ids=["last weights", "best weights"])
 @pytest.mark.parametrize("at", [1, 7, 8, 23, 30])
+@pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_path, at, patience):
     settings = {"rate": 1e-2, "validation": pairs(2, seed=1), "every": 7, "patience": patience}
     straight = network()
@@ -72,6 +73,7 @@ def test_a_longer_run_goes_on_from_a_finished_one(network, pairs, tmp_path):
 
 
 @pytest.mark.parametrize("patience, stops", [(None, [10]), (99, [3, 10, 11, 22])])
+@pytest.mark.slow
 def test_a_run_that_is_made_longer_measures_where_it_would_have(network, pairs, tmp_path, stops, patience):
     settings = dict(every=4, rate=1e-2, validation=pairs(2, seed=1), patience=patience)
     straight, longer = network(), network()
