@@ -221,6 +221,7 @@ def test_similar_is_what_no_test_tells_apart():
 
 @pytest.mark.parametrize("relation", ["better", "worse", "differs", "similar"])
 @pytest.mark.parametrize("n, decided", [(10, False), (11, True), (12, True)])
+@pytest.mark.slow
 def test_too_few_pairs_decide_nothing(relation, n, decided):
     """n pairs reach a two-sided p of 2^(1-n) at best: 2^-9 is not below 0.001, 2^-10 is."""
     first = np.linspace(0.5, 0.9, n)

@@ -53,6 +53,7 @@ def patients(out: Path) -> list[Path]:
     return sorted(p for p in out.iterdir() if p.is_dir())
 
 
+@pytest.mark.slow
 def test_layout_is_that_of_acdc(population_folder):
     folders = patients(population_folder)
     assert [f.name for f in folders] == [f"patient{i:03d}" for i in range(1, 6)]
@@ -186,6 +187,7 @@ def test_muscle_keeps_its_volume(population_folder):
         assert c["muscle_es"] == pytest.approx(c["muscle_ed"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_subject_depends_on_seed_and_number_alone(population_folder, tmp_path):
     write.patient(tmp_path, 0, 3, "quick")
     assert bits(tmp_path / "patient004") == bits(population_folder / "patient004")

@@ -41,6 +41,7 @@ def test_the_effect_weighs_ranks_for_against_ranks_against(pairs):
 
 @few
 @given(whole)
+@pytest.mark.slow
 def test_swapping_the_samples_turns_the_effect_and_keeps_p(pairs):
     a, b = np.array(pairs, float).T
     there, back = wilcoxon(a, b), wilcoxon(b, a)

@@ -191,6 +191,7 @@ def test_without_numba_the_plain_path_serves(monkeypatch):
         torch.testing.assert_close(ours, plain)
 
 
+@pytest.mark.slow
 def test_operators_keep_pytorchs_contract():
     a, b, _ = (x.requires_grad_() for x in pair((6, 7), batch=2))
     a_centred, b_centred, floor, _ = (x.detach() for x in plain_centre.centred(a, b, 1e-3))

@@ -167,6 +167,7 @@ def test_flat_regions_do_not_let_noise_rule(image, dtype):
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 3, 3)], ids=["2d", "3d"])
 @pytest.mark.parametrize("window", [3, 9])
+@pytest.mark.slow
 def test_gradients_of_both_images(shape, window, image):
     a, b = (image(shape, seed, batch=2).requires_grad_() for seed in (0, 1))
     assert torch.autograd.gradcheck(lambda a, b: local_cc(a, b, window, 1e-2), (a, b))

@@ -249,6 +249,7 @@ def test_bfloat16_autocast_stays_close(rank, monkeypatch):
     assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
 
 
+@pytest.mark.slow
 def test_compiles_into_one_graph(rank, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     model, images = network(rank).eval(), pair(rank)

@@ -138,6 +138,7 @@ AUGMENTS = {
 
 
 @pytest.mark.parametrize("kind", AUGMENTS)
+@pytest.mark.slow
 def test_a_run_is_known_again_whatever_augments_it(network, pairs, tmp_path, kind):
     train.fit(network(), pairs(), tmp_path / "a", 6, every=3, augment=AUGMENTS[kind]())
     held = [AUGMENTS[kind]() for _ in range(9)]  # so that the next one lies elsewhere
