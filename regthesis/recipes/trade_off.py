@@ -66,5 +66,7 @@ def trade_off(
         new = scores.assign(method=method.name, field=name, setting=value, default=value == getattr(method, name))
         if len(new):
             rows = grown(rows, new[list(COLUMNS)], out, PIECE)
+    if not len(rows):  # a table is there even if all was refused
+        rows = grown(rows, rows, out, PIECE)
     rows.attrs |= {"missing": missing, "refused": refused}
     return rows

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.datasets import acdc
 from regthesis.deformation import Deformation
+from regthesis.errors import UserError
 from regthesis.evaluate.growing import begun, finished, grown
 from regthesis.evaluate.structures import CAVITY
 from regthesis.evaluate.volumes import ejection_fraction, volumes
@@ -48,7 +49,8 @@ def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> lis
     """Every fold's network with the patients of HCM and DCM and the healthy subjects that it has not seen.
 
     Raises:
-        UserError: patients or weights are missing or broken, or a mask lacks what hearts are aligned by.
+        UserError: patients or weights are missing or broken, a mask lacks what hearts are aligned by, or there is
+            nothing to carry.
     """
     found, everyone = [], acdc.identities(root)
     for network, card in networks(weights, DeformationCVAE):
@@ -59,6 +61,11 @@ def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> lis
         for heart in [*sick, *healthy]:
             check_posed(heart.moving_mask, heart.id)
         found.append(Fold(card["fold"][0], network, sick, healthy))
+    if not any(fold.sick and fold.healthy for fold in found):
+        groups = " or ".join(SICK)
+        raise UserError(
+            f"{root}: no network has left out a patient of {groups} and a healthy subject; give other patients"
+        )
     return found
 
 

@@ -88,3 +88,10 @@ def test_transports_stay_within_a_fold_and_go_on(hearts, weights, tmp_path):
     from regthesis.methods import get
 
     assert pl["predicted"] == pytest.approx(ejection(get("demons").register(case), case), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_without_anybody_to_carry_there_is_one_line_and_no_run(hearts, weights, monkeypatch):
+    monkeypatch.setattr("regthesis.recipes.transport.HEALTHY", "nobody")
+    with pytest.raises(UserError, match="no network has left out a patient of HCM or DCM and a healthy subject"):
+        folds_left_out(hearts, weights)

@@ -8,6 +8,7 @@ import torch
 
 from regthesis.case import Case
 from regthesis.deformation import Deformation
+from regthesis.errors import Refused
 from regthesis.geometry import Grid
 from regthesis.methods import get
 from regthesis.methods.base import Method, MissingPeer
@@ -69,3 +70,15 @@ def test_a_method_without_its_package_is_named(monkeypatch):
     monkeypatch.setitem(recipe.SETTINGS, "stretch", ("share", (0.0, 0.1)))
     rows = recipe.trade_off([Case("a", torch.rand(2, 1, *GRID.shape), GRID)], [Absent()])
     assert rows.empty and "antspyx" in rows.attrs["missing"]["stretch"]
+
+
+def test_where_every_case_is_refused_there_is_an_empty_table_and_one_line(monkeypatch, tmp_path):
+    def refuse(self, case):
+        raise Refused(f"{case.id}: a stranger")
+
+    monkeypatch.setitem(recipe.SETTINGS, "stretch", ("share", (0.0, 0.1)))
+    monkeypatch.setattr(Stretch, "check", refuse)
+    cases = [Case(name, torch.rand(2, 1, *GRID.shape), GRID) for name in "ab"]
+    rows = recipe.trade_off(cases, [Stretch()], tmp_path / "records.csv")
+    assert rows.attrs["refused"] == "a: a stranger; so it is with b" and not len(rows)
+    assert (tmp_path / "records.csv").read_text() == ",".join(recipe.COLUMNS) + "\n"
