@@ -96,6 +96,7 @@ def _refuse_taken(folder: Path, names: Sequence[str], overwrite: bool) -> None:
 def _said_plainly(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:  # the latter for links that lead to each other
-        reason = getattr(error, "strerror", None) or error.__class__.__name__
-        raise UserError(f"{folder}: cannot be written ({reason}); choose another folder") from None
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    except RuntimeError:
+        raise unwritable(folder, OSError(0, "links that lead to each other")) from None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
@@ -130,11 +130,11 @@ def identity(root: Path | str, patient: str) -> frozenset[str]:
     """
     folder = Path(root) / patient
     info = read_info(folder)
-    return _identity(folder, [read_image(_file(folder, info[key])) for key in ("ED", "ES")])
+    return _identity(folder, [read_image(_file(folder, info[key])) for key in ("ED", "ES")], _masks(folder))
 
 
-def _identity(folder: Path, images: Sequence[sitk.Image]) -> frozenset[str]:
-    found = identity_of(images, _masks(folder))
+def _identity(folder: Path, images: Iterable[sitk.Image], masks: Iterable[sitk.Image]) -> frozenset[str]:
+    found = identity_of(images, masks)
     if not is_phantom(folder.parent):
         return found
     about = folder.parent / "phantom.json"
@@ -223,7 +223,7 @@ def read(root: Path | str, patient: str, frame: Frame = FULL, sequence: bool = F
         truth=None if sequence else _read_truth(_file(folder, es, "_motion"), volumes[1], grid),
         structures=STRUCTURES,
         dataset=layout(root),
-        identity=_identity(folder, [volumes[t] for t in segmented]),
+        identity=_identity(folder, [volumes[t] for t in segmented], masks.values()),
     )
 
 

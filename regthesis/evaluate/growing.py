@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from regthesis.errors import UserError
-from regthesis.files import whole
+from regthesis.files import unwritable, whole
 
 TEXTS = ("case", "patient", "healthy", "group", "method", "metric", "structure", "field", "way")
 NUMBERS = ("value", "predicted", "transported")
@@ -113,7 +113,7 @@ def locked(file: Path) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        raise UserError(f"{file}: cannot be written ({error.strerror}); choose another folder") from None
+        raise unwritable(file, error) from None
     try:
         yield
     finally:

@@ -52,10 +52,11 @@ def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> lis
         UserError: patients or weights are missing or broken, a mask lacks what hearts are aligned by, or there is
             nothing to carry.
     """
-    found, everyone = [], acdc.identities(root)
+    grid, found = acdc.frame_named(frame), []
+    everyone = [acdc.read(root, patient, grid) for patient in tqdm(acdc.patients(root), "patients", disable=None)]
     for network, card in networks(weights, DeformationCVAE):
-        new = [name for name, marks in everyone.items() if Card(card).names_of(marks) & set(card["held_out"])]
-        hearts = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in new]
+        known, left_out = Card(card), set(card["held_out"])
+        hearts = [heart for heart in everyone if known.names_of(heart.identity) & left_out]
         sick = [heart for heart in hearts if heart.group in SICK]
         healthy = [heart for heart in hearts if heart.group == HEALTHY]
         for heart in [*sick, *healthy]:
