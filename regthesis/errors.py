@@ -18,3 +18,10 @@ class Refused(UserError):
 
 class DomainWarning(UserWarning):
     """A network registers images of a kind that it has not been trained on; the result needs a second look."""
+
+
+class MissingPeer(UserError):
+    """A heavy baseline is not installed; its rows say so and the rest runs."""
+
+    def __init__(self, package: str):
+        super().__init__(f"{package} is not installed; add the baselines with `pip install 'regthesis[peers]'`")

@@ -14,11 +14,12 @@ from torch import nn
 
 from regthesis.errors import Refused, UserError
 from regthesis.identity import is_exact
+from regthesis.shipped import DATA
 from regthesis.train import load_weights, read_card
 
 __all__ = ["WEIGHTS", "Card", "card_of", "load", "networks", "refuse_stranger", "unseen", "weight_files"]
 
-WEIGHTS = Path(__file__).parents[1] / "data" / "weights"
+WEIGHTS = DATA / "weights"
 
 
 class Card:

@@ -1,12 +1,15 @@
-"""Every test runs with the shapes in the package's type hints switched on, and two torch threads at most."""
+"""Every test runs with the shapes in the package's type hints switched on, and draws without a screen."""
 
 import os
+import sys
 from pathlib import Path
 
+import matplotlib
 import pytest
 from jaxtyping import install_import_hook
 
 PACKAGE = Path(__file__).parents[1] / "regthesis"
+matplotlib.use("Agg")
 COMPILED = {PACKAGE / "kernels/compiled", PACKAGE / "kernels/triton"}  # their compilers want the bare functions
 install_import_hook(
     [
@@ -25,3 +28,10 @@ def real_data() -> Path:
     if not root:
         pytest.skip("REGTHESIS_DATA is not set: no real data at hand")
     return Path(root).resolve()
+
+
+@pytest.fixture(autouse=True)
+def figures_closed():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

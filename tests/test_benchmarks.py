@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from regthesis.book.benchmarks import read
+from regthesis.experiments.kernels.benchmarks import read
 
 FOLDER = Path(__file__).parent / "benchmarks"
 

@@ -40,9 +40,9 @@ def study(root, out, names, frame, patients, skip, fold, structures):
     ROOT is a folder in ACDC's layout, or a CSV of own pairs (moving, fixed, moving_seg, fixed_seg, group), which are
     registered on their own grids and have no verdicts. Goes on where it was stopped, and may run beside others.
     """
-    from regthesis.book.recorded import record
     from regthesis.evaluate import table
     from regthesis.evaluate.structures import structures_named
+    from regthesis.experiments.record import record
 
     chosen = structures_named(structures)
     _show(record(root, out, names_of(names), frame, patients, names_of(skip), fold, chosen), table)
@@ -59,8 +59,8 @@ def trade_off(root, out, names, frame, patients, fold, structures):
 
     Goes on where it was stopped.
     """
-    from regthesis.book.recorded import record_trade_off
     from regthesis.evaluate.structures import structures_named
+    from regthesis.experiments.record import record_trade_off
 
     rows = record_trade_off(root, out, names_of(names), frame, patients, fold, structures_named(structures))
     _show(rows, lambda them: them.pivot_table("value", ["method", "setting"], "metric").round(4))
@@ -70,7 +70,7 @@ def trade_off(root, out, names, frame, patients, fold, structures):
 @_recording("quick")
 def codes(root, out, frame):
     """Keep the latent codes of the patients of the ACDC folder ROOT, and say whether they tell the groups apart."""
-    from regthesis.book.recorded import record_codes
+    from regthesis.experiments.record import record_codes
 
     right = record_codes(root, out, frame)
     click.echo(
@@ -85,7 +85,7 @@ def transport(root, out, frame):
 
     Goes on where it was stopped.
     """
-    from regthesis.book.recorded import record_transports
+    from regthesis.experiments.record import record_transports
 
     rows = record_transports(root, out, frame)
     click.echo(rows.groupby(["group", "way"])[["predicted", "transported"]].mean().round(1).to_string())
@@ -96,7 +96,7 @@ def transport(root, out, frame):
 @plain_errors
 def judge(folders):
     """Hand the recorded runs in FOLDERS to the ledger again, as after a change of its rules."""
-    from regthesis.book.judged import judge
+    from regthesis.experiments.judged import judge
 
     for folder in folders:
         verdicts = [verdict.verdict for verdict in judge(folder)]

@@ -23,7 +23,7 @@ def register(moving, fixed, out, method, device, overwrite):
     ITK, 3D Slicer and ITK-SNAP take it) and the Jacobian determinant, all on the fixed image's grid, and result.json,
     which says how they came about.
     """
-    from regthesis.recipes.register import register, summary
+    from regthesis.register import register, summary
 
     warn = lambda text: say(f"regthesis: warning: {text}")  # noqa: E731
     record = register(moving, fixed, out, method, device, overwrite, commit(), warn)

@@ -13,7 +13,7 @@ def plain_errors(command):
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
-        from regthesis.book.execute import ChapterError
+        from regthesis.book.press.execute import ChapterError
 
         try:
             return command(*args, **kwargs)
@@ -29,10 +29,10 @@ def plain_errors(command):
 
 def commit():
     """The commit of the checkout that runs."""
-    from regthesis.book.printed import ROOT
-    from regthesis.book.provenance import commit
+    from regthesis.book.press.provenance import commit
+    from regthesis.shipped import CHECKOUT
 
-    return commit(ROOT)
+    return commit(CHECKOUT)
 
 
 def names_of(text):

@@ -36,7 +36,7 @@ def _training(command):
 
 
 def _train(build, root, out, profile, folds, skip, **arguments):
-    from regthesis.recipes.deformation import train
+    from regthesis.experiments.cross_validation import train
 
     about = {"commit": commit()}
     card = train(root, out, build, frame=profile, count=folds, skip=names_of(skip), about=about, **arguments)
@@ -62,6 +62,6 @@ def deformation(scales, latent, neck, **arguments):
 @click.option("--precision", type=POSITIVE, default=2.0, help="Of the smoothness prior, for velocities in voxels.")
 def voxelmorph(noise, precision, **arguments):
     """Train diffeomorphic VoxelMorph, a baseline of chapter 4, on the pairs of the ACDC folder ROOT."""
-    from regthesis.methods.voxelmorph import VoxelMorphNetwork
+    from regthesis.models.voxelmorph import VoxelMorphNetwork
 
     _train(lambda frame: VoxelMorphNetwork(frame.shape, frame.spacing, noise, precision), **arguments)

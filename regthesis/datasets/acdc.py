@@ -30,6 +30,7 @@ from regthesis.errors import UserError
 from regthesis.geometry import Grid, background, check_grid, resample, zscored
 from regthesis.identity import identity_of, phantom_identity
 from regthesis.images import read_displacement, read_image, read_labels
+from regthesis.shipped import DATA
 
 LABELS = {0: "background", 1: "right ventricle", 2: "myocardium", 3: "left ventricle cavity"}
 STRUCTURES: dict[str, tuple[int, ...]] = {"LV-Myo": (2,), "LV": (2, 3), "LV-BP": (3,), "RV": (1,), "LV+RV": (1, 2, 3)}
@@ -48,7 +49,7 @@ FULL = Frame((32, 128, 128), (3.15, 1.5, 1.5))  # thesis section 4.3
 QUICK = Frame((32, 64, 64), (3.15, 3.0, 3.0))  # the same field of view at half the in-plane resolution
 FRAMES = {"full": FULL, "quick": QUICK}
 COMPLETE = 100  # patients in the official training set
-REGISTER = Path(__file__).parents[2] / "data" / "identities" / "acdc.json"  # of patients of this data set
+REGISTER = DATA / "identities" / "acdc.json"  # of patients of this data set
 RECOGNISED = 0.8  # at least this share of a folder's patients must be on it
 SOURCE = "https://www.creatis.insa-lyon.fr/Challenge/acdc"  # where to get the data, and under which terms
 

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 
-from regthesis.errors import UserError
-from regthesis.methods.base import Method, MissingPeer
+from regthesis.errors import MissingPeer, UserError
+from regthesis.methods.base import Method
 
 __all__ = ["Method", "MissingPeer", "get", "names"]
 

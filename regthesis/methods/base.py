@@ -10,16 +10,8 @@ import torch
 
 from regthesis.case import Case
 from regthesis.deformation import Deformation
-from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Tensor
-
-
-class MissingPeer(UserError):
-    """A heavy baseline is not installed; its rows say so and the rest runs."""
-
-    def __init__(self, package: str):
-        super().__init__(f"{package} is not installed; add the baselines with `pip install 'regthesis[peers]'`")
 
 
 class Method(ABC):

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import SimpleITK as sitk
 
+from regthesis.errors import MissingPeer
 from regthesis.geometry import Grid
-from regthesis.methods.base import MissingPeer
 from regthesis.methods.peer import PeerMethod
 
 

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from regthesis.errors import MissingPeer
 from regthesis.geometry import Grid
 from regthesis.images import read_displacement
-from regthesis.methods.base import MissingPeer
 from regthesis.methods.peer import PeerMethod
 
 

@@ -22,7 +22,7 @@ from memory import peaks
 from operations import GROWTH, OPERATIONS, WINDOWS, inputs
 from timing import copy_bandwidth, interleave
 
-from regthesis.book.provenance import commit
+from regthesis.book.press.provenance import commit
 from regthesis.files import whole
 
 ROOT = Path(__file__).resolve().parents[2]

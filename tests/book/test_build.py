@@ -9,9 +9,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from regthesis.book import build as module
-from regthesis.book.build import build
-from regthesis.book.execute import ChapterError
+from regthesis.book.press import build as module
+from regthesis.book.press.build import build
+from regthesis.book.press.execute import ChapterError
 from regthesis.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

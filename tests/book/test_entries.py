@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from regthesis.book import ledger
-from regthesis.book.printed import ROOT, number
+from regthesis.book.ledger.printed import number
 from regthesis.errors import UserError
+from regthesis.shipped import CHECKOUT as ROOT
 
 
 @pytest.mark.parametrize(

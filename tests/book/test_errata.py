@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from regthesis.book import contradictions, errata, ledger
-from regthesis.book.printed import ROOT
+from regthesis.book import ledger
+from regthesis.book.ledger import contradictions, errata
+from regthesis.shipped import CHECKOUT as ROOT
 
 quick = settings(deadline=None, max_examples=40, derandomize=True)
 

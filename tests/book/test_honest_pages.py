@@ -136,7 +136,7 @@ def test_other_numbers_are_fine(prose):
 
 def test_recorded_results_are_followed_through_names():
     known: dict[str, set[str]] = {}
-    assert recorded_in('past = tables.recorded("../data/recorded/acdc-codes")', known) == {"acdc-codes"}
+    assert recorded_in('past = read_run("../data/recorded/acdc-codes")', known) == {"acdc-codes"}
     assert recorded_in("part = past[past['fold'] == 1]", known) == {"acdc-codes"}
     assert recorded_in("tables.Table(part)", known) == {"acdc-codes"}
     assert recorded_in("tables.Table(other)", known) == set()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regthesis.book import judge, ledger
+from regthesis.book import ledger
+from regthesis.book.ledger import judge
 from regthesis.errors import UserError
 
 quick = settings(deadline=None, max_examples=60, derandomize=True)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from regthesis.book import ledger
-from regthesis.book.printed import ROOT
+from regthesis.shipped import CHECKOUT as ROOT
 
 PAGE = (ROOT / "book" / "notation.md").read_text("utf-8")
 TENSOR = {"batch", "channel", "space"}  # axes in the shapes of type hints, which are strings

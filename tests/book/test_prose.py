@@ -1,6 +1,6 @@
 """Numbers in sentences."""
 
-from regthesis.book.prose import interval
+from regthesis.book.show.prose import interval
 
 
 def test_an_interval_is_written_with_its_mean():

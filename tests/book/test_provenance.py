@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from regthesis.book import provenance
-from regthesis.book.printed import ROOT
+from regthesis.book.press import provenance
 from regthesis.errors import UserError
+from regthesis.shipped import CHECKOUT as ROOT
 
 RUN = dict.fromkeys(("commit", "data", "profile", "device", "threads", "dtype"), "x")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from regthesis.book import prose
+from regthesis.book.show import prose
 
 
 @pytest.fixture

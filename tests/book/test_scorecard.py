@@ -6,9 +6,9 @@ import re
 import pytest
 
 from regthesis.book import ledger
-from regthesis.book.printed import ROOT
-from regthesis.book.scorecard import scorecard, verdicts
+from regthesis.book.ledger.scorecard import scorecard, verdicts
 from regthesis.errors import UserError
+from regthesis.shipped import CHECKOUT as ROOT
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from regthesis.datasets import acdc
 from regthesis.evaluate import deformations
 from regthesis.geometry import Grid
 from regthesis.methods import MissingPeer, get, voxelmorph
-from regthesis.methods.voxelmorph import VoxelMorph, VoxelMorphNetwork, kl_to_smooth_prior
+from regthesis.methods.voxelmorph import VoxelMorph
+from regthesis.models.voxelmorph import VoxelMorphNetwork, kl_to_smooth_prior
 from regthesis.train import adam, load_weights, save_weights, step
 
 

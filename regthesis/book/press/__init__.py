@@ -1,0 +1,1 @@
+"""Pages: found, executed once, built, with the line that says where each result comes from."""

@@ -1,0 +1,160 @@
+"""Run a page once: MyST markdown, papermill, an executed notebook that carries the hashes of its inputs."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from regthesis.book.press import provenance
+from regthesis.book.press.pages import Page, check_origin, notebook_pages, profile_parameters
+from regthesis.book.press.resume import files_hash, inputs
+from regthesis.errors import UserError
+from regthesis.files import whole
+from regthesis.train.parallel import check_device
+
+__all__ = ["ChapterError", "execute", "run_name"]
+
+
+class ChapterError(RuntimeError):
+    """A cell of a page raised; the message names the page, the cell and the error."""
+
+
+def execute(
+    page: Page,
+    root: Path,
+    profile: str,
+    overrides: dict[str, Any],
+    out: Path,
+    results: Path,
+    force: bool = False,
+    keep: bool = False,
+    report=print,
+) -> Path:
+    """Execute `page` into `out/<page>.ipynb`, unless what lies there came from the same inputs.
+
+    The kernel starts in the page's own folder, as it does in JupyterLab. Verdicts of the ledger go to the
+    folder `results` (environment variable REGTHESIS_RESULTS); a page outside the chapters, such as the
+    scorecard, runs again when those of the pages before it change. With `keep` a notebook of other parameters in `out`
+    stays, unless by `force`. Raises UserError for bad parameters, folders and devices, and for a notebook to be kept;
+    ChapterError where a cell fails: the earlier notebook and verdicts then stay as they were, and
+    `<page>.failed.ipynb` shows how far it came.
+    """
+    import nbformat
+
+    parameters = profile_parameters(profile, page, root) | overrides
+    check_origin(parameters, page)
+    check_device(parameters.get("device", "cpu"))
+    own = _verdicts(page, results)
+    earlier = takewhile(lambda other: other != page, notebook_pages(root))
+    others = [] if page.number else [_verdicts(other, results) for other in earlier]
+    now = inputs(page.source, parameters, root)
+    now |= {"verdicts": files_hash([own], results), "verdicts of others": files_hash(others, results)}
+    target = out / f"{page.name}.ipynb"
+    before = executed_from(target)
+    changed = [name for name in now if before.get(name) != now[name]]
+    if not changed and not force:
+        report(f"{page.name}: unchanged")
+        return target
+    if keep and not force and target.exists() and before.get("parameters") != now["parameters"]:
+        raise UserError(
+            f"{target}: holds a run with other parameters; choose another folder with --out, or add --force"
+        )
+    _writable(out), _writable(results)
+    report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
+    run = provenance.collect(root, profile, parameters, page.source.parent)
+    with _set_aside(own):
+        notebook = _papermill(page, parameters, out, results)
+    now["verdicts"] = files_hash([own], results)
+    notebook.metadata["regthesis"] = {"inputs": now, "run": run}
+    with whole(target) as sibling:
+        nbformat.write(notebook, sibling)
+    return target
+
+
+def run_name(parameters: dict[str, Any]) -> str:
+    """A short name for a run with these parameters, and another for any others: `seed=1,subjects=3`.
+
+    What is no short word is cut to one, with a hash that tells it from others that are cut to the same.
+    """
+    name = ",".join(f"{name}={_word(str(value))}" for name, value in sorted(parameters.items()))
+    return name if len(name) <= 120 else _cut(name, name[:100])
+
+
+def _word(text: str) -> str:
+    word = re.sub(r"[^A-Za-z0-9.+-]+", "-", Path(text).name)[:24].strip("-")
+    return word if word == text else _cut(text, word)
+
+
+def _cut(text: str, word: str) -> str:
+    return f"{word}~{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _verdicts(page: Page, results: Path) -> Path:
+    """Where the ledger notes the verdicts of a page."""
+    return results / f"{page.number or page.name}.json"
+
+
+def executed_from(notebook: Path) -> dict[str, str]:
+    """The hashes of the inputs that an executed notebook was made from; empty where there is none."""
+    try:
+        return json.loads(notebook.read_text())["metadata"]["regthesis"]["inputs"]
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _papermill(page: Page, parameters: dict[str, Any], out: Path, results: Path):
+    import jupytext
+    import papermill
+
+    partial, failed = out / f".{page.name}.running.ipynb", out / f"{page.name}.failed.ipynb"
+    failed.unlink(missing_ok=True)
+    os.environ["REGTHESIS_RESULTS"] = str(results.resolve())
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
+    try:
+        return papermill.execute_notebook(
+            jupytext.read(page.source),
+            str(partial).replace("{", "{{").replace("}", "}}"),  # papermill formats it
+            parameters,
+            kernel_name="python3",
+            language="python",
+            cwd=page.source.parent,
+            extra_arguments=["--IPKernelApp.log_level=40"],  # no remarks on the transport
+        )
+    except papermill.PapermillExecutionError as error:
+        os.replace(partial, failed)
+        if error.ename == "UserError":
+            raise UserError(f"{page.name}, cell {error.exec_count}: {error.evalue}") from None
+        cell = "\n".join(f"    {text}" for text in error.source.splitlines())
+        message = f"{page.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
+        raise ChapterError(f"{message}\n{cell}\n  see {failed}") from None
+    finally:
+        del os.environ["REGTHESIS_RESULTS"]
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _set_aside(file: Path) -> Iterator[None]:
+    """Start without this file; bring it back if what follows fails."""
+    content = file.read_bytes() if file.exists() else None
+    file.unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+        raise
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"cannot write to {folder}: no permission; choose another folder with --out")

@@ -1,0 +1,99 @@
+"""Where a figure or a table comes from, in one line under it: commit, data, profile, device, seconds."""
+
+import html
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from regthesis.book.press.resume import data_hash
+from regthesis.errors import UserError
+
+__all__ = ["collect", "commit", "line", "recorded_line"]
+
+
+def commit(root: Path) -> str:
+    """Short commit of the checkout `root`, with "+dirty" where tracked files differ, or "unknown" where it is none.
+
+    A folder inside somebody else's checkout, as an installed package may be, has not that checkout's commit.
+    """
+    try:
+        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != Path(root).resolve():
+            return "unknown"
+        short = _git(root, "rev-parse", "--short", "HEAD")
+        return short + ("+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def collect(root: Path, profile: str, parameters: dict[str, Any], folder: Path) -> dict[str, str]:
+    """What holds for a whole run of a page; `folder` is where its relative paths start."""
+    import torch
+
+    data = parameters.get("data_root")
+    return {
+        "commit": commit(root),
+        "data": data_hash(folder / data)[:8] if data else "none",
+        "profile": profile,
+        "device": _device(str(parameters.get("device", "cpu"))),
+        "threads": str(torch.get_num_threads()),
+        "dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+    }
+
+
+def line(seconds: float, run: dict[str, str]) -> str:
+    """One line of HTML from `collect`'s dictionary and the seconds that this result took."""
+    return _line([*_facts(run), f"{seconds:.1f} s"])
+
+
+def recorded_line(folder: Path) -> str:
+    """One line of HTML on a recorded run, from the `run.json` in its folder: its name, where from, and its command.
+
+    A record of `make bench` says the date and the machine instead of data and profile.
+
+    Raises:
+        UserError: there is no such run, or it does not say its commit and command.
+    """
+    try:
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        run = run | run.get("machine", {})
+        command = f"<code>{html.escape(run['command'])}</code>"
+        return _line([f"recorded run <code>{html.escape(folder.name)}</code>", *_facts(run), command])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{folder}: no recorded run with a run.json; mend the cell's tag") from None
+
+
+FACTS = {
+    "date": "{}",
+    "commit": "commit <code>{}</code>",
+    "data": "data <code>{}</code>",
+    "profile": "profile {}",
+    "processor": "{}",
+    "gpu": "{}",
+    "device": "{}",
+    "threads": "{} threads",
+    "dtype": "{}",
+}
+
+
+def _facts(run: dict) -> list[str]:
+    """What a run says of itself, in the order of `FACTS`. Raises KeyError where it does not say its commit."""
+    told = [
+        shown.format(html.escape(str(run[name]))) for name, shown in FACTS.items() if name in run or name == "commit"
+    ]
+    return ["1 thread" if fact == "1 threads" else fact for fact in told]
+
+
+def _line(facts: list[str]) -> str:
+    return f'<p class="provenance">{" · ".join(facts)}</p>'
+
+
+def _device(name: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(name) if name.startswith("cuda") and torch.cuda.is_available() else name
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,1 @@
+"""What all chapters draw with: one style, slices, registrations, tables, numbers in sentences."""

@@ -1,0 +1,129 @@
+"""Pictures of registered hearts: a row a method or a heart, and the scores of all of them.
+
+Everything here draws what a `Case` and its `Deformation`s say; nothing here registers.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from regthesis import kernels
+from regthesis.book.show.slices import draw, draw_grid, flat, middle, motion_colours, window
+from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+
+__all__ = ["boxes", "draw_boxes", "gallery", "legend_above", "row_name", "side_by_side", "trade_off"]
+
+
+def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
+    """A row a method at slice z: warped image, difference left, displacement, grid, Jacobian and its gradient.
+
+    The row above them is the target: the fixed image and, where it is known, the true deformation. The gradient is
+    the magnitude of that of the Jacobian determinant, per mm, whose mean is Grad Det-Jac.
+    """
+    titles = ("image", "difference", "displacement", "grid", "Jacobian", "its gradient")
+    figure, axes = plt.subplots(len(deformations) + 1, 6, figsize=(WIDTH, 1.12 * len(deformations) + 1.5))
+    target = {} if case.truth is None else {"target": Deformation(case.truth, case.grid)}
+    longest = max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in (target | deformations).values()) or 1.0
+    for row, name in zip(axes, ["target", *deformations], strict=True):
+        deformation = (target | deformations).get(name)
+        image, labels = case.fixed, case.fixed_mask
+        if name != "target":
+            image, labels = deformation.warp(case.moving), deformation.warp_labels(case.moving_mask)
+        draw(row[0], image[:1, :, z], labels=labels[:1, :, z])
+        draw(row[1], (case.fixed - image)[:1, :, z], cmap="PuOr", vmin=-2, vmax=2)
+        if deformation is not None:
+            row[2].imshow(motion_colours(deformation.u[:1, 1:, z], longest))
+            draw_grid(row[3], deformation.u[:1, 1:, z], every=3, colour=COLOURS.get(name, PALETTE["black"]))
+            volume = row[4].imshow(flat(deformation.jacobian()[:1, :, z]), cmap="RdBu", vmin=0, vmax=2)
+            slope = kernels.gradient(deformation.jacobian()[:1], case.spacing)[:, 0].square().sum(1).sqrt()
+            steep = row[5].imshow(flat(slope[:, z]), cmap="magma_r", vmin=0, vmax=0.12)
+        row_name(row[0], name)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title)
+    figure.colorbar(volume, ax=axes[:, 4], shrink=0.9, location="bottom", ticks=(0, 1, 2), pad=0.01)
+    figure.colorbar(steep, ax=axes[:, 5], shrink=0.9, location="bottom", ticks=(0, 0.1), pad=0.01, label="1/mm")
+    return figure
+
+
+def row_name(ax: Axes, name: str) -> None:
+    """A row's name, left of its first picture."""
+    ax.text(-0.08, 0.5, name, transform=ax.transAxes, rotation=90, va="center", ha="right", fontsize=9)
+
+
+def gallery(cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]]):
+    """A row a heart, its group beside it: fixed image, then warped image and Jacobian of each method of `found`."""
+    wide = 1 + 2 * len(found)
+    figure, axes = plt.subplots(len(cases), wide, figsize=(WIDTH, len(cases) * WIDTH / wide + 0.4), squeeze=False)
+    for k, (row, case) in enumerate(zip(axes, cases, strict=True)):
+        z, (ys, xs) = middle(case), window(case)
+        draw(row[0], case.fixed[:1, :, z, ys, xs], "fixed" if not k else "", case.fixed_mask[:1, :, z, ys, xs])
+        row_name(row[0], case.group)
+        for (name, deformations), left in zip(found.items(), range(1, wide, 2), strict=True):
+            warped = deformations[k].warp(case.moving)[:1, :, z, ys, xs]
+            labels = deformations[k].warp_labels(case.moving_mask)[:1, :, z, ys, xs]
+            draw(row[left], warped, name if not k else "", labels)
+            volume = flat(deformations[k].jacobian()[:1, :, z, ys, xs])
+            row[left + 1].imshow(volume, cmap="RdBu", vmin=0, vmax=2)
+            row[left + 1].set_axis_off()
+    return figure
+
+
+def draw_boxes(ax: Axes, frame: pd.DataFrame, by: str, ylabel: str) -> None:
+    names, places = list(frame["method"].unique()), list(frame[by].unique())
+    width = 0.8 / len(names)
+    for k, name in enumerate(names):
+        groups = [frame[(frame[by] == p) & (frame["method"] == name)]["value"].dropna().to_numpy() for p in places]
+        at = np.arange(len(places)) - 0.4 + width * (k + 0.5)
+        drawn = ax.boxplot(groups, positions=at, widths=0.8 * width, patch_artist=True, showfliers=False)
+        for box in drawn["boxes"]:
+            box.set(facecolor=COLOURS[name], alpha=0.6, label=name)
+        for line in drawn["medians"]:
+            line.set(color="black")
+        for x, values in zip(at, groups, strict=True):
+            ax.plot(np.full(len(values), x), values, ".", color="black", markersize=3)
+    ax.set(xticks=range(len(places)), xticklabels=places, ylabel=ylabel, xlim=(-0.5, len(places) - 0.5))
+
+
+def legend_above(figure, ax: Axes, names: int) -> None:
+    handles, texts = ax.get_legend_handles_labels()
+    first = dict(zip(texts, handles, strict=True))
+    figure.legend(first.values(), first.keys(), ncols=names, loc="outside upper center")
+
+
+def boxes(frame: pd.DataFrame, by: str, ylabel: str, figsize: tuple[float, float] = (WIDTH, 3)):
+    """Boxes of `value` by the values of column `by` and, within each, by method; every case is a dot."""
+    figure, ax = plt.subplots(figsize=figsize)
+    draw_boxes(ax, frame, by, ylabel)
+    legend_above(figure, ax, frame["method"].nunique())
+    return figure
+
+
+def trade_off(curves: Mapping[str, pd.DataFrame], printed: pd.DataFrame | None = None):
+    """Overlap against roughness: a line a method over its settings, a large dot where it is used as is.
+
+    Each table has columns `Grad Det-Jac` (1/mm), `DICE` and `default` (bool), a row a setting; `printed` has the
+    thesis's own, columns `GradDetJac` (10^-2) and `DICE`, a row a method.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+    for name, table in curves.items():
+        table, colour = table.sort_values("Grad Det-Jac"), COLOURS[name]
+        ax.plot(table["Grad Det-Jac"], table["DICE"], "-", marker=".", color=colour, markersize=5)
+        chosen = table[table["default"]]
+        ax.plot(chosen["Grad Det-Jac"], chosen["DICE"], "o", color=colour, markersize=8, label=name)
+    if printed is not None:
+        ax.plot([], [], "s", color="black", markerfacecolor="none", markersize=8, label="printed")
+    for k, row in enumerate(() if printed is None else printed.itertuples()):
+        x, colour = row.GradDetJac / 100, COLOURS[row.Index]
+        ax.plot(x, row.DICE, "s", color=colour, markerfacecolor="none", markersize=8)
+        beside = dict(xytext=(6, -12), ha="left") if k % 2 else dict(xytext=(-6, 5), ha="right")  # of neighbours
+        ax.annotate(row.Index, (x, row.DICE), textcoords="offset points", fontsize=8, color=colour, **beside)
+    ax.set(xlabel="Grad Det-Jac (1/mm): smooth to the left", ylabel="DICE", xscale="log")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure

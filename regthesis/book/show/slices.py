@@ -1,0 +1,89 @@
+"""Slices: an image with outlines, a deformed grid, a displacement in colours, and where on a case to look.
+
+Everything here takes tensors and draws with matplotlib; nothing here computes a result.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import hsv_to_rgb
+
+from regthesis import kernels
+from regthesis.book.show.style import HEART, PALETTE, WIDTH
+from regthesis.case import Case
+from regthesis.kernels.shapes import Float, Tensor
+
+__all__ = ["CROP", "draw", "draw_grid", "flat", "middle", "motion_colours", "panel", "window"]
+
+
+CROP = 10  # voxels that pictures show round the heart
+
+
+def flat(image: Tensor) -> np.ndarray:
+    """The last two axes of a tensor whose other axes have size one."""
+    return image.detach().cpu().reshape(image.shape[-2:]).numpy()
+
+
+def draw(ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Tensor | None = None, **shown) -> None:
+    """One slice in grey, with the outlines of its labels in the colours of `HEART`."""
+    ax.imshow(flat(image), **{"cmap": "gray"} | shown)
+    if labels is not None:
+        for label, colour in HEART.items():
+            inside = flat(labels) == label
+            if inside.any():
+                ax.contour(inside, [0.5], colors=[colour], linewidths=1)
+    ax.set_title(title)
+    ax.set_axis_off()
+
+
+def panel(images: Mapping[str, Tensor], columns: int = 4, labels: Mapping[str, Tensor] | None = None, **shown):
+    """Slices side by side under their names; a field `(1, 2, y, x)` is drawn as a deformed grid."""
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, rows * (WIDTH / columns + 0.25)), squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (name, image) in zip(axes.flat, images.items(), strict=False):
+        if image.ndim == 4 and image.shape[1] == 2:
+            draw_grid(ax, image, name)
+        else:
+            draw(ax, image, name, (labels or {}).get(name), **shown)
+    return figure
+
+
+def draw_grid(
+    ax: Axes, u: Float[Tensor, "1 2 y x"], title: str = "", every: int = 2, colour: str = PALETTE["blue"]
+) -> None:
+    """The lines of a grid at x + u(x), and in red the voxels where it folds."""
+    y, x = (kernels.identity_grid(tuple(u.shape[2:])) + u[0].detach().cpu()).numpy()
+    points = np.stack([x, y], -1)
+    lines = [*points[::every], *points[:, ::every].swapaxes(0, 1)]
+    ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.6))
+    folded = flat(kernels.jacobian(u.detach().cpu())) <= 0
+    ax.scatter(x[folded], y[folded], s=4, color=PALETTE["red"], zorder=3)
+    ax.set(aspect="equal", title=title, xlim=(-2, u.shape[3] + 1), ylim=(u.shape[2] + 1, -2))
+    ax.set_axis_off()
+
+
+def motion_colours(u: Float[Tensor, "1 2 y x"], longest: float) -> np.ndarray:
+    """Direction of a displacement as hue and length as saturation, full at `longest`: an image `(y, x, 3)`."""
+    dy, dx = u[0].detach().cpu().numpy()
+    hue = (np.arctan2(dy, dx) / (2 * np.pi)) % 1
+    return hsv_to_rgb(np.stack([hue, np.clip(np.hypot(dx, dy) / longest, 0, 1), np.ones_like(hue)], -1))
+
+
+def middle(case: Case) -> int:
+    """The slice that pictures show: half-way along the left cavity in the fixed mask."""
+    return int((case.fixed_mask == 3).flatten(3).any(-1)[0, 0].nonzero().float().median())
+
+
+def window(case: Case) -> tuple[slice, slice]:
+    """Rows and columns round the heart at end diastole."""
+    heart = (case.moving_mask > 0).flatten(0, 2).any(0)
+    sides = []
+    for axis in (1, 0):
+        inside = heart.any(axis).nonzero()
+        sides.append(slice(max(int(inside.min()) - CROP, 0), int(inside.max()) + CROP + 1))
+    return sides[0], sides[1]

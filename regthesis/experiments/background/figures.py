@@ -1,0 +1,100 @@
+"""Pictures of chapter 2: what a displacement reads, similarities over a shift, modes, and motion over time."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from regthesis import kernels
+from regthesis.book.show.slices import draw, draw_grid, flat
+from regthesis.book.show.style import PALETTE, WIDTH
+from regthesis.kernels.shapes import Float, Tensor
+
+__all__ = ["area", "curves", "fields_and_curve", "modes", "motion", "pull", "traversal"]
+
+
+def pull(moving: Float[Tensor, "1 1 1 n"], u: Float[Tensor, "1 2 1 n"]):
+    """A row of pixels above, the same row warped below, and an arrow from each x to the x + u(x) that it reads."""
+    figure, ax = plt.subplots(figsize=(WIDTH, 1.9))
+    warped = kernels.warp(moving.repeat(1, 1, 2, 1), u.repeat(1, 1, 2, 1))[:, :, :1]
+    for height, row in ((1.5, moving), (0.0, warped)):
+        edges = np.arange(row.shape[-1] + 1) - 0.5
+        ax.pcolormesh(edges, [height - 0.25, height + 0.25], flat(row), cmap="gray", edgecolors=PALETTE["grey"], lw=0.6)
+    last = moving.shape[-1] - 1
+    for x in range(last + 1):
+        reached = min(max(x + float(u[0, 1, 0, x]), 0), last)
+        reads = float(warped[..., x]) > 0
+        colour = PALETTE["red"] if reads else PALETTE["grey"]
+        ax.annotate("", (reached, 1.22), (x, 0.28), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1 + reads})
+    ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.35, 1.85), yticks=(0, 1.5), yticklabels=("$M\\circ\\varphi$", "$M$"))
+    ax.set(xticks=range(last + 1), xlabel="x (pixels)")
+    return figure
+
+
+def curves(tables: Mapping[str, pd.DataFrame], xlabel: str, columns: int = 3):
+    """One plot a table, one line a column scaled to [0, 1], a dot at its highest place; the index runs along x."""
+    rows = -(-len(tables) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.5 * rows), squeeze=False, sharey=True, sharex=True)
+    looks = zip(("orange", "sky", "green", "purple", "blue", "red"), ("-", "--", "-", "--", "-.", "-"), strict=True)
+    styles = dict(zip(next(iter(tables.values())).columns, looks, strict=False))
+    for ax, (name, table) in zip(axes.flat, tables.items(), strict=False):
+        scaled = (table - table.min()) / (table.max() - table.min())
+        for column, (colour, line) in styles.items():
+            ax.plot(scaled.index, scaled[column], line, color=PALETTE[colour], label=column)
+            ax.plot(scaled[column].idxmax(), 1, "o", color=PALETTE[colour], markersize=5)
+        ax.axvline(0, color=PALETTE["grey"], linewidth=0.8, zorder=0)
+        ax.set(title=name, xlabel=xlabel)
+    axes[0, 0].set_ylabel("similarity, scaled")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=6, loc="outside lower center")
+    return figure
+
+
+def fields_and_curve(fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.DataFrame, xlabel: str, ylabel: str):
+    """Deformed grids, and beside them one line a column of a table."""
+    figure, axes = plt.subplots(1, len(fields) + 1, figsize=(WIDTH, 2.6))
+    for ax, (name, u) in zip(axes, fields.items(), strict=False):
+        draw_grid(ax, u, name)
+    for column, colour in zip(table, (PALETTE["orange"], PALETTE["blue"]), strict=False):
+        axes[-1].plot(table.index, table[column], color=colour, label=column)
+    axes[-1].axhline(0, color=PALETTE["grey"], linewidth=0.8)
+    axes[-1].set(xlabel=xlabel, ylabel=ylabel)
+    axes[-1].legend()
+    return figure
+
+
+def modes(explained: Float[Tensor, " k"], errors: Mapping[str, Sequence[float]]):
+    """Variance that the first modes explain, and the share of motions that they do not reach, both from 0 to 1."""
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
+    axes[0].plot(range(1, len(explained) + 1), 100 * explained, color=PALETTE["black"])
+    axes[0].set(xlabel="modes", ylabel="variance explained (%)", ylim=(0, 102))
+    for (name, values), colour in zip(errors.items(), (PALETTE["blue"], PALETTE["orange"]), strict=False):
+        axes[1].plot(range(len(values)), 100 * np.asarray(values), color=colour, label=name)
+    axes[1].set(xlabel="modes", ylabel="share not reached (%)", ylim=(0, 102))
+    axes[1].legend()
+    return figure
+
+
+def traversal(images: Mapping[str, Tensor], fields: Sequence[Float[Tensor, "1 2 y x"]]):
+    """A row of images under their names and, below each, its deformation."""
+    figure, axes = plt.subplots(2, len(images), figsize=(WIDTH, 2 * WIDTH / len(images) + 0.3))
+    for column, (name, image), u in zip(axes.T, images.items(), fields, strict=True):
+        draw(column[0], image, name)
+        draw_grid(column[1], u, every=3)
+    return figure
+
+
+def area(labels: Tensor, label: int, spacing: Sequence[float]) -> np.ndarray:
+    """Area in cm2 of a label in each slice of a batch `(n, 1, y, x)`; `spacing` in mm."""
+    return (labels == label).flatten(1).sum(1).numpy() * spacing[0] * spacing[1] / 100
+
+
+def motion(tracked: Mapping[str, np.ndarray], masks: Mapping[int, float]):
+    """Curves over the frames from 1 on, starting at the mask of frame 0; a dot for each frame with a mask."""
+    figure, ax = plt.subplots(figsize=(WIDTH, 2.8))
+    for (name, values), colour in zip(tracked.items(), ("blue", "orange", "green"), strict=False):
+        ax.plot(range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name)
+    ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=7, label="masks", zorder=0)
+    ax.set(xlabel="frame", ylabel="area of the left cavity (cm²)", ylim=(0, None))
+    ax.legend(ncols=2)
+    return figure

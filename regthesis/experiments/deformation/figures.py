@@ -1,0 +1,188 @@
+"""Pictures of the latent space: its groups, its directions, its size, and how sure it is."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from regthesis import kernels
+from regthesis.book.show.registrations import draw_boxes, legend_above, row_name
+from regthesis.book.show.slices import draw, draw_grid, flat, middle, motion_colours, window
+from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+from regthesis.evaluate.structures import STRUCTURES, select
+from regthesis.kernels.shapes import Float, Tensor
+
+__all__ = ["GROUPS", "calibration", "planes", "sizes", "sweep"]
+
+GROUPS = {
+    "DCM": ("o", PALETTE["blue"]), "HCM": ("s", PALETTE["orange"]), "MINF": ("^", PALETTE["green"]),
+    "NOR": ("D", PALETTE["black"]), "RV": ("v", PALETTE["purple"]),
+}  # fmt: skip
+"""Marker and colour of a group of ACDC."""
+
+
+def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, Sequence[float]], printed: Sequence[float]):
+    """Figure 4.7: codes in two canonical components, a plane a way of fitting them; what a machine tells from codes.
+
+    Each table has columns `x`, `y`, `group`, and `held_out`: full where the heart had no part in the fit.
+    `accuracies` are a bar each: a value, and the bounds of an interval or range, in %. Dashed is chance; dotted, with
+    its interval shaded, the `printed` accuracy.
+    """
+    figure, axes = plt.subplots(1, len(points) + 1, figsize=(WIDTH, 2.9), width_ratios=[1] * len(points) + [0.9])
+    for ax, (title, table) in zip(axes, points.items(), strict=False):
+        for row in table.itertuples():
+            marker, colour = GROUPS[row.group]
+            ax.plot(row.x, row.y, marker, color=colour, fillstyle="full" if row.held_out else "none", markersize=5)
+        ax.set(title=title, xlabel="first component", xticks=(), yticks=())
+    axes[0].set_ylabel("second component")
+    values, low, high = (np.array(part) for part in zip(*accuracies.values(), strict=True))
+    axes[-1].barh(list(accuracies), values, color=PALETTE["grey"], height=0.6)
+    axes[-1].hlines(range(len(values)), low, high, color="black", linewidth=1)
+    for place, (value, top) in enumerate(zip(values, high, strict=True)):
+        axes[-1].text(top + 2, place, f"{value:.0f}", va="center")
+    axes[-1].axvline(100 / len(GROUPS), color=PALETTE["red"], linestyle="--", linewidth=1)
+    axes[-1].axvline(printed[0], color="black", linestyle=":", linewidth=1)
+    axes[-1].axvspan(*printed[1:], color="black", alpha=0.08, linewidth=0)
+    axes[-1].set(title="groups told (%)", xlim=(0, 118), xticks=(0, 50, 100))
+    handles = [Line2D([], [], linestyle="", marker=m, color=c, label=name) for name, (m, c) in GROUPS.items()]
+    figure.legend(handles=handles, ncols=len(GROUPS), loc="outside lower left")
+    return figure
+
+
+def sizes(frame: pd.DataFrame, reference: pd.DataFrame):
+    """Figure 4.6: DICE and Hausdorff distance against the number of latent dimensions.
+
+    `frame` has columns `d`, `metric`, `structure`, `value`; a thin line a structure, the mean in bold. `reference`
+    is the same of LCC-demons, without `d`: dashed.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3))
+    shades = [PALETTE[name] for name in ("sky", "orange", "green", "purple", "tan")]
+    for ax, (metric, label) in zip(axes, {"DICE": "DICE", "HD95": "HD95 (mm)"}.items(), strict=True):
+        mine = frame[frame["metric"] == metric].groupby(["structure", "d"], sort=False)["value"].mean().unstack(0)
+        for structure, colour in zip(mine, shades, strict=False):
+            ax.plot(mine.index, mine[structure], ".-", color=colour, linewidth=1, label=structure)
+        ax.plot(mine.index, mine.mean(axis=1), "o-", color=COLOURS["s3"], linewidth=2.4, label="mean")
+        other = reference[reference["metric"] == metric].groupby("structure")["value"].mean().mean()
+        ax.axhline(other, color=COLOURS["demons"], linestyle="--", label="demons, mean")
+        ax.set_xscale("log", base=2)
+        ax.set(xlabel="latent dimensions d", ylabel=label, xticks=mine.index, xticklabels=mine.index)
+    figure.legend(*axes[0].get_legend_handles_labels(), ncols=7, loc="outside upper center", columnspacing=1)
+    return figure
+
+
+def sweep(
+    images: Sequence[Sequence[Tensor]], fields: Sequence[Sequence[Float[Tensor, "1 2 y x"]]], nearest, reach: float
+):
+    """Figure 4.8: a heart moved by codes along two directions, rows along the second, columns along the first.
+
+    Left its displacement as a grid, right the warped image; the mean code is framed in red, and in blue the one at
+    `nearest` (row, column), which moves least. The codes lie up to `reach` standard deviations from the mean.
+    """
+    rows, columns = len(images), len(images[0])
+    figure, axes = plt.subplots(rows, 2 * columns, figsize=(WIDTH, rows * WIDTH / (2 * columns) + 0.5))
+    for k, j in np.ndindex(rows, columns):
+        draw_grid(axes[k, j], fields[k][j], every=3, colour=COLOURS["s3"])
+        axes[k, columns + j].imshow(flat(images[k][j]), cmap="gray")
+        for ax in (axes[k, j], axes[k, columns + j]):
+            centre = (k, j) == (rows // 2, columns // 2)
+            framed = PALETTE["red"] if centre else PALETTE["blue"] if (k, j) == tuple(nearest) else None
+            ax.set(xticks=(), yticks=())
+            ax.set_axis_on()
+            ax.spines[:].set(visible=framed is not None, color=framed, linewidth=2)
+    figure.supxlabel(f"first component, {-reach:g} to {reach:g} sd, twice", fontsize=9)
+    figure.supylabel("second component", fontsize=9)
+    return figure
+
+
+def calibration(spread: Tensor, error: Tensor, table: pd.DataFrame):
+    """One slice of the predicted spread and of the true error, both in mm; the one against the other in all voxels.
+
+    `table` has columns `spread` and `error` (mm), a row a bin of voxels.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 2.6), width_ratios=(1, 1, 1.2))
+    for ax, image, title in zip(axes, (spread, error), ("spread of draws (mm)", "true error (mm)"), strict=False):
+        shown = ax.imshow(flat(image), cmap="viridis")
+        figure.colorbar(shown, ax=ax, shrink=0.75, location="bottom")
+        ax.set_title(title)
+        ax.set_axis_off()
+    top = float(table[["spread", "error"]].max().max()) * 1.05
+    axes[2].plot((0, top), (0, top), "--", color=PALETTE["grey"], linewidth=1)
+    axes[2].plot(table["spread"], table["error"], "o-", color=COLOURS["s3"])
+    axes[2].set(xlabel="predicted (mm)", ylabel="found (mm)", xlim=(0, top), ylim=(0, top))
+    return figure
+
+
+def scores(frame: pd.DataFrame, case: Case):
+    """Figures 4.3 and 4.5: the structures on a heart; under each its DICE and Hausdorff boxes; RMSE and roughness.
+
+    DICE is on a logit axis, as in the thesis, so that 0.90 to 0.95 takes as much room as 0.5 to 0.68.
+    """
+    figure = plt.figure(figsize=(WIDTH, 7.6))
+    rows = figure.add_gridspec(4, 10, height_ratios=(0.75, 1.3, 1.3, 1))
+    z, (ys, xs) = middle(case), window(case)
+    for k, (name, labels) in enumerate(STRUCTURES.items()):
+        ax = figure.add_subplot(rows[0, 2 * k : 2 * k + 2])
+        draw(ax, case.fixed[:1, :, z, ys, xs], name)
+        inside = np.ma.masked_equal(flat(select(case.fixed_mask[:1, :, z, ys, xs], labels)), False)
+        ax.imshow(inside, cmap="autumn_r", alpha=0.6, vmin=0, vmax=2)
+    for row, (metric, ylabel) in zip((1, 2), {"DICE": "DICE", "HD95": "HD95 (mm)"}.items(), strict=True):
+        ax = figure.add_subplot(rows[row, :])
+        draw_boxes(ax, frame[frame["metric"] == metric], "structure", ylabel)
+        if metric == "DICE":
+            ax.set_yscale("logit", one_half="0.5")
+            ax.set(yticks=(0.2, 0.5, 0.8, 0.9, 0.95), yticklabels=("0.2", "0.5", "0.8", "0.9", "0.95"))
+            ax.minorticks_off()
+            legend_above(figure, ax, frame["method"].nunique())
+    overall = {"RMSE": "RMSE", "Grad Det-Jac": "Grad Det-Jac (1/mm)", "EPE heart": "endpoint error (mm)"}
+    overall = {metric: ylabel for metric, ylabel in overall.items() if metric in set(frame["metric"])}
+    bottom = rows[3, :].subgridspec(1, len(overall))
+    for ax, (metric, ylabel) in zip(bottom.subplots(), overall.items(), strict=True):
+        draw_boxes(ax, frame[frame["metric"] == metric].assign(all=""), "all", ylabel)
+    return figure
+
+
+def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]]):
+    """A row a scale, finest first: moving and warped image of that size, displacement, grid, Jacobian.
+
+    `velocities` are in the voxels of their own grids, which are those of the case or coarser.
+    """
+    titles = ("moving", "warped", "displacement", "grid", "Jacobian")
+    figure, axes = plt.subplots(len(velocities), 5, figsize=(WIDTH, 1.4 * len(velocities) + 0.3))
+    for row, v in zip(axes, velocities, strict=True):
+        size, u = v.shape[2:], kernels.exp(v)
+        spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(case.spacing, case.grid.shape, size, strict=True)]
+        moving, z = kernels.resize(case.moving, size), round(middle(case) * (size[0] - 1) / (case.grid.shape[0] - 1))
+        draw(row[0], moving[:, :, z])
+        draw(row[1], kernels.warp(moving, u)[:, :, z])
+        longest = 18 / spacing[2]  # mm, so that a hue and its depth mean the same in every row
+        row[2].imshow(motion_colours(u[:, 1:, z], longest))
+        draw_grid(row[3], u[:, 1:, z], every=1 if size[2] < 48 else 2, colour=COLOURS["s3"])
+        row[4].imshow(flat(kernels.jacobian(u)[:, :, z]), cmap="RdBu", vmin=0, vmax=2)
+        row_name(row[0], f"{spacing[2]:.1f} mm")
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title)
+    return figure
+
+
+def transported(rows: Sequence[tuple[str, Case, Mapping[str, Deformation]]]):
+    """Figure 4.9: motions on hearts, a row each: end diastole, then the moved heart and the grid of each way.
+
+    A row is a name, a heart, and the deformations that it gets, the same ways in all rows.
+    """
+    wide = 1 + 2 * len(rows[0][2])
+    figure, axes = plt.subplots(len(rows), wide, figsize=(WIDTH, len(rows) * WIDTH / wide + 0.5))
+    for k, (row, (title, case, ways)) in enumerate(zip(axes, rows, strict=True)):
+        cut = (..., middle(case), *window(case))
+        draw(row[0], case.moving[cut], "" if k else "end diastole", case.moving_mask[cut])
+        row_name(row[0], title)
+        for (name, found), left in zip(ways.items(), range(1, wide, 2), strict=True):
+            moved = found.warp(case.moving)[cut], found.warp_labels(case.moving_mask)[cut]
+            draw(row[left], moved[0], "" if k else name, moved[1])
+            draw_grid(row[left + 1], found.u[:, 1:][cut])
+    return figure

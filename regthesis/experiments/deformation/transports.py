@@ -1,0 +1,101 @@
+"""Deformations of patients on healthy hearts, by the latent code and by the pole ladder (Table 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from regthesis.case import Case
+from regthesis.datasets import acdc
+from regthesis.deformation import Deformation
+from regthesis.errors import UserError
+from regthesis.evaluate.growing import begun, finished, grown
+from regthesis.evaluate.structures import CAVITY
+from regthesis.evaluate.volumes import ejection_fraction, volumes
+from regthesis.methods import get
+from regthesis.methods.learned import on_network_grid
+from regthesis.methods.transport import by_code, check_posed, pole_ladder
+from regthesis.models.deformation import DeformationCVAE
+from regthesis.weights import Card, networks
+
+SICK, HEALTHY = ("HCM", "DCM"), "NOR"
+WAYS = ("Our", "PL")
+COLUMNS = ("fold", "patient", "group", "healthy", "way", "predicted", "transported")
+PIECE, ROW = ("fold", "patient"), ("healthy", "way")  # all transports of a patient, and one of them
+
+
+def ejection(deformation: Deformation, case: Case) -> float:
+    """Ejection fraction in % that a deformation gives a heart, from its mask at end diastole."""
+    masks = case.moving_mask, deformation.warp_labels(case.moving_mask)
+    return ejection_fraction(*(float(volumes(mask, case.spacing, acdc.STRUCTURES)[CAVITY]) for mask in masks))
+
+
+class Fold(NamedTuple):
+    """The network of one fold, and the hearts that it has not seen."""
+
+    number: int
+    network: DeformationCVAE
+    sick: list[Case]
+    healthy: list[Case]
+
+
+def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> list[Fold]:
+    """Every fold's network with the patients of HCM and DCM and the healthy subjects that it has not seen.
+
+    Raises:
+        UserError: patients or weights are missing or broken, a mask lacks what hearts are aligned by, or there is
+            nothing to carry.
+    """
+    grid, found = acdc.frame_named(frame), []
+    everyone = [acdc.read(root, patient, grid) for patient in tqdm(acdc.patients(root), "patients", disable=None)]
+    for network, card in networks(weights, DeformationCVAE):
+        known, left_out = Card(card), set(card["held_out"])
+        hearts = [heart for heart in everyone if known.names_of(heart.identity) & left_out]
+        sick = [heart for heart in hearts if heart.group in SICK]
+        healthy = [heart for heart in hearts if heart.group == HEALTHY]
+        for heart in [*sick, *healthy]:
+            check_posed(heart.moving_mask, heart.id)
+        found.append(Fold(card["fold"][0], network, sick, healthy))
+    if not any(fold.sick and fold.healthy for fold in found):
+        groups = " or ".join(SICK)
+        raise UserError(
+            f"{root}: no network has left out a patient of {groups} and a healthy subject; give other patients"
+        )
+    return found
+
+
+def transports(folds: Sequence[Fold], out: Path) -> pd.DataFrame:
+    """Carry every patient to every healthy subject of his fold; a row a transport and way, `COLUMNS`.
+
+    The way `Our` decodes the patient's code on the healthy heart, by the fold's network, which has seen neither; `PL`
+    is the pole ladder over LCC-demons. Ejection fractions are in %. `out` is a CSV that grows by whole patients, so
+    that a run that was stopped goes on.
+
+    Raises:
+        UserError: `out` cannot be written, or has other transports.
+    """
+    rows, demons = begun(out, COLUMNS), get("demons")
+    for fold, network, sick, healthy in folds:
+        carries = list(product([heart.id for heart in healthy], WAYS))
+        done = finished(rows, PIECE, ROW, {(fold, heart.id): carries for heart in sick})
+        left = [heart for heart in sick if healthy and (fold, heart.id) not in done]
+        for patient in tqdm(left, f"fold {fold}", disable=None):
+            with torch.no_grad():
+                code, _ = network.encode(*on_network_grid(network, patient))
+            own = {"Our": by_code(network, code, patient), "PL": demons.register(patient)}
+            found = []
+            for target, way in product(healthy, WAYS):
+                if way == "Our":
+                    carried = by_code(network, code, target)
+                else:
+                    carried = pole_ladder(patient, own["PL"], target, demons).carried
+                fractions = ejection(own[way], patient), ejection(carried, target)
+                found.append((fold, patient.id, patient.group, target.id, way, *fractions))
+            rows = grown(rows, pd.DataFrame(found, columns=list(COLUMNS)), out, PIECE)
+    return rows
