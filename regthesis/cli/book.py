@@ -23,8 +23,8 @@ def run(chapter, parameters, profile, out, force):
     Without -p and --out this is the run that `regthesis book` shows; with -p it has a folder of its own, named by the
     parameters.
     """
+    from regthesis.book.chapters import book_root, check_installed, find_page, typed
     from regthesis.book.press.execute import execute, run_name
-    from regthesis.book.press.pages import book_root, check_installed, find_page, typed
 
     check_installed()
     root = book_root()
@@ -45,7 +45,7 @@ def run(chapter, parameters, profile, out, force):
 @plain_errors
 def book(profile, force):
     """Execute every chapter that has changed, then build the pages from the same run."""
-    from regthesis.book.press.pages import book_root, check_installed, notebook_pages, profile_parameters
+    from regthesis.book.chapters import book_root, check_installed, notebook_pages, profile_parameters
 
     check_installed()
     from regthesis.book.press.build import build, check_files

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
+from regthesis.book.chapters import find_page, profile_parameters, typed
 from regthesis.book.press.execute import ChapterError, execute, run_name
-from regthesis.book.press.pages import find_page, profile_parameters, typed
 from regthesis.book.press.resume import data_hash, inputs
 from regthesis.cli import main
 from regthesis.errors import UserError

@@ -7,7 +7,7 @@ import jupytext
 import nbformat
 import pytest
 
-from regthesis.book.press.pages import book_root, notebook_pages, profile_parameters
+from regthesis.book.chapters import book_root, notebook_pages, profile_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECUTED = Path(os.environ.get("REGTHESIS_EXECUTED") or ROOT / "_build" / "executed" / "quick")

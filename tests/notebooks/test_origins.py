@@ -7,7 +7,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from regthesis.book.press.pages import notebook_pages
+from regthesis.book.chapters import notebook_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = Path(os.environ.get("REGTHESIS_HTML") or ROOT / "_build" / "html")

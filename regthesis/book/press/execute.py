@@ -10,8 +10,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from regthesis.book.chapters import Page, check_origin, notebook_pages, profile_parameters
 from regthesis.book.press import provenance
-from regthesis.book.press.pages import Page, check_origin, notebook_pages, profile_parameters
 from regthesis.book.press.resume import files_hash, inputs
 from regthesis.errors import UserError
 from regthesis.files import whole
