@@ -258,13 +258,13 @@ def _note(known: Entry, found: judge.Judgement, page: str, results: Path | str |
     return verdict
 
 
-def read(file: Path) -> dict[str, Verdict]:
+def read(file: Path | str) -> dict[str, Verdict]:
     """The verdicts in a file, by id.
 
     Raises `UserError` where there are none.
     """
     try:
-        verdicts = {noted["id"]: Verdict(**noted) for noted in json.loads(file.read_text("utf-8"))["verdicts"]}
+        verdicts = {noted["id"]: Verdict(**noted) for noted in json.loads(Path(file).read_text("utf-8"))["verdicts"]}
         if {verdict.verdict for verdict in verdicts.values()} <= {*VERDICTS, *BESIDE}:
             return verdicts
         raise ValueError
