@@ -22,7 +22,7 @@ data: $(INSTALLED)
 $(INSTALLED): requirements.lock requirements-peers.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps -e .
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	$(BIN)/pip install --quiet -r requirements-peers.lock \
 		|| echo "The peers (SyN, elastix) could not be installed: their rows will say so, the rest runs."
 	touch $@

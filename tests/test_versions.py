@@ -10,7 +10,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONTENT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, BUILD = CONTENT["project"], CONTENT["build-system"]["requires"]
 
 
 def lock(name: str) -> dict[str, str]:
@@ -27,13 +28,18 @@ def test_the_locks_satisfy_every_range(extra):
         assert locked[canonicalize_name(requirement.name)] in requirement.specifier
 
 
+def test_the_locks_hold_what_builds_the_package():
+    assert {canonicalize_name(Requirement(text).name) for text in BUILD} <= lock("requirements.lock").keys()
+
+
 def test_the_peers_do_not_move_what_the_book_runs_on():
     assert not lock("requirements.lock").keys() & lock("requirements-peers.lock").keys()
 
 
-def test_torch_is_pinned_everywhere():
+def test_exact_versions_stand_in_the_locks_alone():
     assert lock("requirements.lock")["torch"] == "2.13.0"
-    assert "torch==2.13.0" in PROJECT["dependencies"]
+    wanted = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+    assert not [text for text in wanted if "==" in str(Requirement(text).specifier)]
 
 
 def test_conda_installs_the_same_locks():

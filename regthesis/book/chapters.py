@@ -54,7 +54,10 @@ def book_root() -> Path:
     for folder in (here, *here.parents, CHECKOUT):
         if (folder / "_toc.yml").is_file() and (folder / "chapters").is_dir():
             return folder
-    raise UserError(f"no book here: neither {here} nor a folder above it holds _toc.yml and chapters/")
+    raise UserError(
+        f"no book here: neither {here} nor a folder above it holds _toc.yml and chapters/; "
+        "change into a clone of the repository, or into its unpacked source distribution (regthesis-*.tar.gz)"
+    )
 
 
 def check_installed() -> None:

@@ -26,8 +26,8 @@ def run(chapter, parameters, profile, out, force):
     from regthesis.book.chapters import book_root, check_installed, find_page, typed
     from regthesis.book.press.execute import execute, run_name
 
-    check_installed()
     root = book_root()
+    check_installed()
     page = find_page(chapter, root)
     overrides = {name: typed(name, value, page) for name, value in parameters}
     build = root / "_build"
@@ -47,11 +47,11 @@ def book(profile, force):
     """Execute every chapter that has changed, then build the pages from the same run."""
     from regthesis.book.chapters import book_root, check_installed, notebook_pages, profile_parameters
 
+    root = book_root()
     check_installed()
     from regthesis.book.press.build import build, check_files
     from regthesis.book.press.execute import execute
 
-    root = book_root()
     pages = notebook_pages(root)
     for page in pages:  # what is wrong with any of them is said before the first is run
         profile_parameters(profile, page, root)
