@@ -25,7 +25,7 @@ ALLOWED = re.compile(
 NOT_PROSE = re.compile(
     r"""
     ^---\n.*?^---$ | ^```.*?^```$ | ^:::?\{.*$ | ^:\w[\w-]*:.*$ | ^\([\w-]+\)=$ | ^%.*$
-    | \$\$.*?\$\$(?:\ \(eq-\w+\))? | \$[^$\n]*[a-zA-Z\\=][^$\n]*\$    # formulas; a bare number is none
+    | \$\$.*?\$\$(?:\ \(eq-[\w-]+\))? | \$[^$\n]*[a-zA-Z\\=][^$\n]*\$    # formulas; a bare number is none
     | \{[\w:]+\}`[^`]*` | `[^`]*` | \]\([^)]*\) | <[^>]+>
     """,
     re.VERBOSE | re.MULTILINE | re.DOTALL,

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from regthesis.book import ledger
 from regthesis.book.show import tables
 
 
@@ -16,3 +17,14 @@ def test_table_is_markdown_for_readers_and_text_for_comparison():
 def test_a_cell_without_a_value_is_a_dash():
     table = tables.Table(pd.DataFrame({"N": [1, 2], "error": [float("nan"), 1.0]}), "One is missing.", "tab-gap")
     assert "| 0 | 1 | – |" in table._repr_markdown_()
+
+
+def test_a_cell_of_several_lines_stays_one_row_of_markdown():
+    frame = pd.DataFrame({"DICE": ["0.7\n0.8"]}, ["Dem"])
+    assert tables.Table(frame, "Two sources.", "tab-two")._repr_markdown_().splitlines()[-2] == "| Dem | 0.7<br>0.8 |"
+
+
+def test_the_legend_has_the_marks_that_are_there_and_every_verdict_has_one():
+    found = [ledger.Verdict("E4.1", "", "", verdict, "why") for verdict in ("fails", "reproduced", "fails")]
+    assert tables.legend(found) == "✓ reproduced, ✗ fails"
+    assert {*tables.MARKS, "not attempted"} == set(ledger.VERDICTS) and len(set(tables.MARKS.values())) == 5

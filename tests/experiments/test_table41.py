@@ -124,22 +124,32 @@ def test_every_order_of_the_table_names_methods_that_exist():
         assert {known.of, other} <= set(table41.METHOD) and column in table41.METRIC
 
 
-def test_beside_the_print_stand_means_with_their_numbers():
+def test_beside_the_print_stands_each_run_in_a_line_of_its_own():
     rows = pd.DataFrame(
         [
-            ("a", "NOR", "s3", m, s, v)
+            (case, "NOR", "s3", m, s, v + off)
             for m, s, v in (("DICE", "LV", 0.8), ("DICE", "RV", 0.6), ("Grad Det-Jac", "image", 0.02))
+            for case, off in (("a", 0.005), ("b", -0.005))
         ],
         columns=["case", "group", "method", "metric", "structure", "value"],
     )
     table = table41.beside({"recorded": rows, "this run": rows[:0]})
-    assert list(table.index) == ["T4.1/S3/DICE", "T4.1/S3/GradDetJac"] and list(table) == [
-        "printed",
-        "recorded",
-        "this run",
-    ]
-    assert table["recorded"].tolist() == ["0.700 (n = 1)", "2.000 (n = 1)"] and set(table["this run"]) == {"–"}
-    assert table["printed"].tolist() == ["0.812 (0.085)", "1.4 (0.3)"]
+    assert list(table.index) == ["S3"] and table["source"].tolist() == ["printed\nrecorded"]
+    assert table.loc["S3", "DICE"].splitlines() == ["0.812 (0.085)", "0.700 (0.007)"]
+    assert table.loc["S3", table41.HEADS["GradDetJac"]].splitlines() == ["1.4 (0.3)", "2.0 (0.7)"]
+    assert table.loc["S3", table41.HEADS["HD"]].splitlines() == ["7.3 (2.7)", "–"]
+
+
+def test_a_line_has_the_mark_of_its_own_run_s_verdict():
+    marked = table41.beside({"first": ROWS, "second": ROWS}, {"second": table41.judge(ROWS, "acdc", acdc.FULL)})
+    printed, first, second = marked.loc["S3", "DICE"].splitlines()
+    assert (printed, f"{first} ✓") == ("0.812 (0.085)", second)
+    assert marked.loc["Dem", "DICE"].endswith("✗")  # 0.79 is not the printed 0.799
+
+
+def test_the_undeformed_images_have_no_roughness():
+    rows = study({"identity": {"DICE": 0.707, "Grad Det-Jac": 0.0}}, cases=2)
+    assert table41.beside({"run": rows}).loc["Undef", table41.HEADS["GradDetJac"]] == "–\n–"
 
 
 def test_a_lost_structure_leaves_its_case_out():

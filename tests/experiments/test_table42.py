@@ -84,7 +84,19 @@ def test_the_interval_of_the_difference_holds_it():
     assert groups["difference"].tolist() == pytest.approx([-7, -7], abs=0.1) and set(groups["patients"]) == {8}
 
 
-def test_beside_the_print_stand_the_recorded_means():
-    table = table42.beside(transports(STEADY, STEADY, patients=1))
-    assert list(table.columns) == ["printed", "recorded, 4 transports"]
-    assert table.loc["T4.2/HCM/PL/difference"].tolist() == ["6.1", 3.0]
+def test_the_printed_layout_has_a_line_a_source_and_the_marks():
+    rows = transports(STEADY, STEADY, patients=2)
+    table = table42.beside(rows, table42.judge(rows, "acdc"))
+    assert list(table.index) == ["HCM", "DCM"] and len(table.columns) == 7  # as printed, and the source
+    assert table.loc["HCM", "difference (points), ladder"].splitlines() == ["6.1", "3.0 ○"]
+    assert table.loc["DCM", "EF before (%), code"].splitlines() == ["12.7 (7)", "40.0 (0) ○"]
+
+
+def test_the_spread_before_a_transport_counts_a_patient_once():
+    """A patient goes to several hearts; the fraction before is one number all the same."""
+    rows = transports(STEADY, STEADY, groups=["HCM"], patients=3)
+    lopsided = rows["predicted"] + 10 * rows["patient"].map({"HCM0": 0, "HCM1": 0, "HCM2": 1})
+    more = rows.assign(predicted=lopsided)
+    again = pd.concat([more, more[more["patient"] == "HCM2"].assign(healthy="another")])
+    before = [table42.beside(each).loc["HCM", "EF before (%), code"].split()[-1] for each in (more, again)]
+    assert before == [f"({np.std([40, 40, 50], ddof=1):.0f})"] * 2

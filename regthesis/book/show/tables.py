@@ -1,18 +1,27 @@
 """Numbered tables of the chapters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from regthesis.book import ledger
 
-__all__ = ["Table", "settings"]
+__all__ = ["MARKS", "Table", "legend", "settings"]
+
+MARKS = {"reproduced": "✓", "holds": "(✓)", "fails": "✗", "undecided": "?", "not comparable": "○"}
+"""What stands beside a value in place of its verdict."""
+
+
+def legend(verdicts: Iterable[ledger.Verdict]) -> str:
+    """The marks of these verdicts in words, for a caption: `✓ reproduced, ✗ fails`."""
+    there = {verdict.verdict for verdict in verdicts}
+    return ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items() if verdict in there)
 
 
 class Table:
     """A numbered table of the page: Markdown for the reader, plain text for the comparison with references.
 
-    A cell without a value is a dash.
+    A cell without a value is a dash; a cell may have several lines.
     """
 
     def __init__(self, frame: pd.DataFrame, caption: str, name: str, digits: int = 3):
@@ -25,7 +34,7 @@ class Table:
     def _repr_markdown_(self) -> str:
         head = [self.frame.index.name or "", *map(str, self.frame.columns)]
         rows = [head, ["---"] * len(head), *([str(row.Index), *row[1:]] for row in self.frame.itertuples())]
-        body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        body = "\n".join("| " + " | ".join(row).replace("\n", "<br>") + " |" for row in rows)
         return f":::{{table}} {self.caption}\n:name: {self.name}\n\n{body}\n:::"
 
 

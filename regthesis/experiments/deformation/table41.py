@@ -5,16 +5,16 @@ Grad Det-Jac is in 10^-2 per mm; the thesis prints no unit of length.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import product
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from regthesis.book import ledger
+from regthesis.book.show import tables
 from regthesis.evaluate.statistics import mean_interval, wilcoxon
-from regthesis.evaluate.table import case_means
+from regthesis.evaluate.table import case_means, printed_style
 
 __all__ = ["COLUMNS", "ROWS", "apart", "as_they_are", "beside", "judge", "printed", "values"]
 
@@ -23,6 +23,9 @@ COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDe
 METHOD = {row: method for method, row in ROWS.items()}
 METRIC = {column: metric for metric, column in COLUMNS.items()}
 SCALE = {"GradDetJac": 100}
+HEADS = {"RMSE": "RMSE (in sd)", "DICE": "DICE", "HD": "HD95 (mm)", "GradDetJac": "Grad Det-Jac (10⁻² per mm)"}
+DIGITS = {"RMSE": 2, "DICE": 3, "HD": 1, "GradDetJac": 1}  # after the point, as printed
+NOTHING = "Undef", "GradDetJac"  # the identity is smooth whoever measures
 LEVEL = 0.001
 
 
@@ -66,18 +69,38 @@ def apart(rows: pd.DataFrame, some: Collection[str]) -> pd.DataFrame:
     return found
 
 
-def beside(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The printed cells, and the mean of each long table of `runs` with its number of cases; a row a cell.
+def beside(
+    runs: Mapping[str, pd.DataFrame], verdicts: Mapping[str, Iterable[ledger.Verdict]] | None = None
+) -> pd.DataFrame:
+    """Table 4.1 as the thesis prints it, methods down and measures across, each cell with a line for every source.
 
-    Cells that no run has are left out.
+    The first line of a cell is printed, the others are mean and standard deviation over the cases of each long table
+    of `runs`, with the mark of their verdict where `verdicts` has one of that run. The column `source` names the lines.
+    Methods that no run has are left out.
     """
+    marks = {run: {it.id: tables.MARKS[it.verdict] for it in of} for run, of in (verdicts or {}).items()}
     lines = {}
-    for row, column in product(ROWS.values(), COLUMNS.values()):
-        cells = [values(rows, row, column) for rows in runs.values()]
-        if (id := f"T4.1/{row}/{column}") in ledger.load() and any(map(len, cells)):
-            found = [f"{cell.mean():.3f} (n = {len(cell)})" if len(cell) else "–" for cell in cells]
-            lines[id] = [ledger.entry(id).printed, *found]
-    return pd.DataFrame(lines, ["printed", *runs]).T.rename_axis("entry")
+    for row in ROWS.values():
+        cells = {head: [_printed(row, column)] for column, head in HEADS.items()}
+        sources = ["printed"]
+        for run, rows in runs.items():
+            found = {column: values(rows, row, column) for column in HEADS if (row, column) != NOTHING}
+            if any(map(len, found.values())):
+                sources.append(run)
+                for column, head in HEADS.items():
+                    mark = marks.get(run, {}).get(f"T4.1/{row}/{column}", "")
+                    cells[head].append(_told(found.get(column, pd.Series(dtype=float)), column) + (mark and f" {mark}"))
+        if len(sources) > 1:
+            lines[row] = {"source": "\n".join(sources)} | {head: "\n".join(cell) for head, cell in cells.items()}
+    return pd.DataFrame.from_dict(lines, "index").rename_axis("method")
+
+
+def _printed(row: str, column: str) -> str:
+    return known.printed if (known := ledger.load().get(f"T4.1/{row}/{column}")) else "–"
+
+
+def _told(cell: pd.Series, column: str) -> str:
+    return printed_style(cell.mean(), cell.std(), DIGITS[column])
 
 
 def printed(columns: Sequence[str]) -> pd.DataFrame:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from regthesis.book import ledger
+from regthesis.book.show import tables
 from regthesis.evaluate.statistics import mean_interval, wilcoxon
 
 __all__ = ["beside", "compared", "judge", "judge_words", "off", "values"]
 
 LEVEL = 0.05
+WAYS = {"PL": "ladder", "Our": "code"}
+STEPS = {"predicted": "EF before (%)", "transported": "EF after (%)", "difference": "difference (points)"}
 
 
 def values(rows: pd.DataFrame) -> dict[str, float]:
@@ -27,11 +32,29 @@ def values(rows: pd.DataFrame) -> dict[str, float]:
     return cells
 
 
-def beside(rows: pd.DataFrame) -> pd.DataFrame:
-    """The printed cells and those of recorded transports; a row a cell."""
-    lines = {id: (ledger.entry(id).printed, value) for id, value in values(rows).items()}
-    columns = ["printed", f"recorded, {len(rows) // 2} transports"]
-    return pd.DataFrame.from_dict(lines, "index", columns=columns).rename_axis("entry")
+def beside(rows: pd.DataFrame, verdicts: Iterable[ledger.Verdict] = ()) -> pd.DataFrame:
+    """Table 4.2 as the thesis prints it, diseases down, and across the two steps and their difference by both ways.
+
+    The first line of a cell is printed, the second is of recorded transports, with its mark where `verdicts` has one.
+    The spread is that of the patients before the transport, and of all transports after it.
+    """
+    marks = {it.id: tables.MARKS[it.verdict] for it in verdicts}
+    means = values(rows)
+    spreads = {
+        f"T4.2/{group}/{way}/{step}": found.drop_duplicates("patient" if step == "predicted" else None)[step].std()
+        for (group, way), found in rows.groupby(["group", "way"])
+        for step in ("predicted", "transported")
+    }
+    lines = {}
+    printed = dict.fromkeys(id.split("/")[1] for id in ledger.load() if id.startswith("T4.2/"))
+    for group in [group for group in printed if group in set(rows["group"])]:
+        lines[group] = {"source": "printed\nrecorded"}
+        for (step, title), (way, by) in product(STEPS.items(), WAYS.items()):
+            id = f"T4.2/{group}/{way}/{step}"
+            spread = f" ({spreads[id]:.0f})" if id in spreads else ""
+            ours = f"{means[id]:.1f}{spread} {marks.get(id, '')}".strip()
+            lines[group][f"{title}, {by}"] = f"{ledger.entry(id).printed}\n{ours}"
+    return pd.DataFrame.from_dict(lines, "index").rename_axis("disease")
 
 
 def off(rows: pd.DataFrame) -> pd.DataFrame:
