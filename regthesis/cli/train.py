@@ -35,11 +35,13 @@ def _training(command):
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), plain_errors(command))
 
 
-def _train(build, root, out, profile, folds, skip, **arguments):
-    from regthesis.experiments.cross_validation import train
+def _train(build, root, out, profile, folds, skip, steps, rate, patience, **arguments):
+    from dataclasses import replace
 
-    about = {"commit": commit()}
-    card = train(root, out, build, frame=profile, count=folds, skip=names_of(skip), about=about, **arguments)
+    from regthesis.experiments.cross_validation import SCHEDULE, train
+
+    about, schedule = {"commit": commit()}, replace(SCHEDULE, steps=steps, rate=rate, patience=patience)
+    card = train(root, out, build, schedule, frame=profile, count=folds, skip=names_of(skip), about=about, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
 

@@ -17,10 +17,11 @@ from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.overlap import dice
 from regthesis.models.deformation import STEPS
-from regthesis.train import RandomAffine, fit
+from regthesis.train import RandomAffine, Schedule, fit
 from regthesis.train.parallel import check_device
 
 VALIDATION = 5  # patients of the training folds, one of each group, that early stopping looks at
+SCHEDULE = Schedule(1500, rate=1e-3, anneal=True, every=250)
 
 
 def folds(root: Path | str, count: int = 5) -> list[list[str]]:
@@ -36,14 +37,11 @@ def train(
     root: Path | str,
     out: Path,
     build: Callable[[acdc.Frame], nn.Module],
+    schedule: Schedule = SCHEDULE,
     *,
     fold: int,
     count: int = 5,
     frame: str = "full",
-    steps: int = 1500,
-    every: int = 250,
-    patience: int | None = None,
-    rate: float = 1e-3,
     skip: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
@@ -57,7 +55,7 @@ def train(
     `skip` names patients that are kept out of everything. The card lists who was trained and validated on, and the
     identity of everybody, by which `regthesis.weights` knows whom the network has not seen. Masks of the validation
     patients, of those who have a structure in both, draw the curve of DICE; the last weights are kept, or with
-    `patience` those of the highest DICE.
+    the schedule's `patience` those of the highest DICE.
 
     Raises:
         UserError: a broken or unknown patient, too few of them, none to measure on, a fold that is not there or empty,
@@ -92,11 +90,7 @@ def train(
         build(common),
         pairs([cases[p] for p in trained]),
         out,
-        steps,
-        rate=rate,
-        anneal=True,
-        every=every,
-        patience=patience,
+        schedule,
         augment=RandomAffine(common.spacing, shift=0.05),
         validation=pairs(measurable, masks=True),
         measure=lost_overlap,

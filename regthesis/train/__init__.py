@@ -2,7 +2,18 @@
 
 from regthesis.train.augment import RandomAffine
 from regthesis.train.loop import fit
+from regthesis.train.schedule import Schedule
 from regthesis.train.step import adam, step
 from regthesis.train.weights import load_weights, read_card, save_weights, weights_hash
 
-__all__ = ["RandomAffine", "adam", "fit", "load_weights", "read_card", "save_weights", "step", "weights_hash"]
+__all__ = [
+    "RandomAffine",
+    "Schedule",
+    "adam",
+    "fit",
+    "load_weights",
+    "read_card",
+    "save_weights",
+    "step",
+    "weights_hash",
+]

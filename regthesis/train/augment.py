@@ -1,10 +1,8 @@
 """Augmentation on the fly: the images of a sample are moved together."""
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -52,15 +50,3 @@ class RandomAffine:
         matrix[-2:, -2:] = plane * torch.tensor(signs)
         mm = torch.tensor(self.spacing)
         return (1 + self.zoom * (2 * zoom - 1)) * matrix * mm / mm[:, None]
-
-
-def name_of(it: Any) -> str:
-    """What a checkpoint calls a function or an object that a resumed run must have again, the same in every process.
-
-    Functions, lambdas and classes go by module and qualified name; all else by its `repr`, as dataclasses have one with
-    their parameters, without addresses in memory. So two lambdas of one place have one name, and so have two objects
-    whose `repr` leaves their parameters out: whoever changes these, gives another folder.
-    """
-    if hasattr(it, "__qualname__") and not hasattr(it, "__self__"):
-        return f"{it.__module__}.{it.__qualname__}"
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(it))

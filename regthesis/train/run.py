@@ -1,8 +1,10 @@
 """A training run and what it leaves in its folder."""
 
 import json
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,10 +32,6 @@ class Run:
         if self.checkpoint.is_file():
             self.progress = load_checkpoint(self.checkpoint, model, optimiser, self.progress.settings)
         self.since = time.perf_counter()
-
-    def is_over(self, steps: int, patience: int | None) -> bool:
-        """All steps are made, or so many measurements have passed without a smaller one."""
-        return self.progress.step >= steps or (patience is not None and self.progress.waited >= patience)
 
     def add(self, scalars: dict[str, float]) -> None:
         """A step was made."""
@@ -76,3 +74,15 @@ class Run:
         if self.writes:
             save_weights(self.weights, self.model, card)
         return card
+
+
+def name_of(it: Any) -> str:
+    """What a checkpoint calls a function or an object that a resumed run must share, the same in every process.
+
+    Functions, lambdas and classes go by module and qualified name. All else goes by its `repr`, without addresses in
+    memory; that of a dataclass has its parameters. Two lambdas of one place therefore share a name, as do two objects
+    whose `repr` does not show their parameters: who changes one of these trains in another folder.
+    """
+    if hasattr(it, "__qualname__") and not hasattr(it, "__self__"):
+        return f"{it.__module__}.{it.__qualname__}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(it))

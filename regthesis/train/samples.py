@@ -1,4 +1,4 @@
-"""Which samples a step sees, told by its number alone, so that a resumed run sees what it would have seen."""
+"""Which samples a step takes: its number alone decides, so that a resumed run takes those it would have taken."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ def batch_of(data: Samples, places: Sequence[int], device: torch.device) -> tupl
 
 
 def places(step: int, batch: int, length: int, seed: int, rank: int = 0, world: int = 1) -> list[int]:
-    """Where the samples of a step lie: the set is gone through in an order drawn anew each time."""
+    """Indices of the samples of a step: the set is gone through again and again, each time in another random order."""
     first = (step * world + rank) * batch
     return [_order(length, seed, k // length)[k % length] for k in range(first, first + batch)]
 
 
 def seed_of(step: int, seed: int, rank: int = 0) -> int:
-    """The seed of all that is drawn in a step."""
+    """The seed of all random numbers of a step."""
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
 
 

@@ -20,11 +20,6 @@ def adam(model: nn.Module, rate: Number = 1.5e-4, l2: Number = 1e-4) -> torch.op
     return torch.optim.Adam(groups, lr=rate)
 
 
-def annealed(k: int, steps: int, rise: int = 50) -> float:
-    """The share of the rate in step k of so many: up in a line over the first `rise`, down along half a cosine."""
-    return min(1.0, (k + 1) / rise) * 0.5 * (1 + math.cos(math.pi * k / steps))
-
-
 def set_rate(optimiser: torch.optim.Optimizer, rate: Number) -> None:
     """Adam's step size from here on."""
     for group in optimiser.param_groups:

@@ -13,6 +13,7 @@ from regthesis.experiments import cross_validation as recipe
 from regthesis.experiments.cross_validation import folds, train
 from regthesis.methods.cvae import CVAE
 from regthesis.models.deformation import DeformationCVAE
+from regthesis.train import Schedule
 from regthesis.weights import Card
 
 
@@ -30,19 +31,19 @@ def hearts(tmp_path_factory):
 
 @pytest.mark.slow
 def test_folds_have_all_patients_once_and_all_groups(hearts):
-    dealt = folds(hearts, 3)
-    assert sorted(sum(dealt, [])) == acdc.patients(hearts)
-    for fold in dealt:
+    parts = folds(hearts, 3)
+    assert sorted(sum(parts, [])) == acdc.patients(hearts)
+    for fold in parts:
         assert {acdc.read_info(hearts / patient)["Group"] for patient in fold} == {"DCM", "HCM", "MINF", "NOR", "RV"}
 
 
 @pytest.mark.slow
 def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
-    dealt = folds(hearts, 3)
-    card = train(hearts, tmp_path, build, fold=2, count=3, frame="quick", steps=2, every=1, skip=dealt[0][:1])
-    assert card["held_out"] == dealt[1] and len(card["validated"]) == 5 and len(card["trained"]) == 4
-    assert not {*card["trained"], *card["validated"]} & {*dealt[1], dealt[0][0]}
-    unseen, seen = (acdc.read(hearts, patient, acdc.QUICK) for patient in (dealt[1][0], card["trained"][0]))
+    parts = folds(hearts, 3)
+    card = train(hearts, tmp_path, build, Schedule(2, every=1), fold=2, count=3, frame="quick", skip=parts[0][:1])
+    assert card["held_out"] == parts[1] and len(card["validated"]) == 5 and len(card["trained"]) == 4
+    assert not {*card["trained"], *card["validated"]} & {*parts[1], parts[0][0]}
+    unseen, seen = (acdc.read(hearts, patient, acdc.QUICK) for patient in (parts[1][0], card["trained"][0]))
     assert Card(card).has_seen(seen.identity) and not Card(card).has_seen(unseen.identity)
     assert card["identities"].keys() == set(acdc.patients(hearts))
     assert CVAE(tmp_path).register(unseen).u.shape == (1, 3, *acdc.QUICK.shape)
@@ -83,7 +84,7 @@ def write_group(root, patient, group):
 
 
 @pytest.mark.slow
-def test_groups_of_any_kind_are_dealt_out(six, tmp_path):
+def test_groups_of_any_kind_are_split(six, tmp_path):
     root = shutil.copytree(six, tmp_path / "hearts")
     for patient, group in zip(acdc.patients(root), ("", "1", "NO", "nan", None, "2020-01-01"), strict=True):
         write_group(root, patient, group)
@@ -109,12 +110,12 @@ def test_validation_leaves_out_who_has_nothing_to_overlap(six, tmp_path, monkeyp
     measured = []
     monkeypatch.setattr(recipe.acdc, "read", broken)
     monkeypatch.setattr(recipe, "lost_overlap", lambda model, *sample: measured.append(sample) or 0.25)
-    card = train(six, tmp_path / "a", build, fold=0, frame="quick", steps=1)
+    card = train(six, tmp_path / "a", build, Schedule(1), fold=0, frame="quick")
     assert len(card["validated"]) == 5 and len(measured) == 2
     assert card["curve"][-1]["validation"] == 0.25
     spoilt |= dict.fromkeys(acdc.balanced(six, 5), "none")
     with pytest.raises(UserError, match="no validation patient .* has a structure in both masks"):
-        train(six, tmp_path / "b", build, fold=0, frame="quick", steps=1)
+        train(six, tmp_path / "b", build, Schedule(1), fold=0, frame="quick")
     assert not (tmp_path / "b").exists()
 
 

@@ -18,7 +18,8 @@ def run(out):
     images = torch.randn(2, 7, 1, *GRID)
     data, validation = TensorDataset(*images[:, :5]), TensorDataset(*images[:, 5:])
     augment = train.RandomAffine(SPACING)
-    card = train.fit(model, data, out, STEPS, rate=1e-3, augment=augment, validation=validation, every=9, seed=3)
+    schedule = train.Schedule(STEPS, rate=1e-3, every=9)
+    card = train.fit(model, data, out, schedule, augment=augment, validation=validation, seed=3)
     return model, card
 
 

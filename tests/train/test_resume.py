@@ -14,8 +14,9 @@ import torch
 from regthesis import train
 from regthesis.errors import UserError
 from regthesis.models.deformation import DeformationCVAE
-from regthesis.train.augment import name_of
+from regthesis.train import Schedule
 from regthesis.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from regthesis.train.run import name_of
 from regthesis.train.step import adam, step
 from regthesis.train.tensors import read
 
@@ -40,9 +41,10 @@ def same(a, b):
 @pytest.mark.parametrize("at", [1, 7, 8, 23, 30])
 @pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_path, at, patience):
-    settings = {"rate": 1e-2, "validation": pairs(2, seed=1), "every": 7, "patience": patience}
+    schedule, validation = Schedule(30, rate=1e-2, every=7, patience=patience), pairs(2, seed=1)
+    affine = train.RandomAffine((2.0, 1.5))
     straight = network()
-    card = train.fit(straight, pairs(), tmp_path / "a", 30, augment=train.RandomAffine((2.0, 1.5)), **settings)
+    card = train.fit(straight, pairs(), tmp_path / "a", schedule, augment=affine, validation=validation)
 
     class Stopping(train.RandomAffine):
         calls = 0
@@ -56,32 +58,32 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(network, pairs, tmp_pat
         __repr__ = lambda self: repr(train.RandomAffine(self.spacing))  # noqa: E731
 
     with pytest.raises(Stop):
-        train.fit(network(), pairs(), tmp_path / "b", 30, augment=Stopping((2.0, 1.5)), **settings)
+        train.fit(network(), pairs(), tmp_path / "b", schedule, augment=Stopping((2.0, 1.5)), validation=validation)
     again = network()
     torch.rand(7)  # whatever the caller drew meanwhile
-    resumed = train.fit(again, pairs(), tmp_path / "b", 30, augment=train.RandomAffine((2.0, 1.5)), **settings)
+    resumed = train.fit(again, pairs(), tmp_path / "b", schedule, augment=affine, validation=validation)
     assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
     assert same(straight.state_dict(), again.state_dict())
     assert card["curve"] == resumed["curve"]
 
 
 def test_a_longer_run_goes_on_from_a_finished_one(network, pairs, tmp_path):
-    train.fit(network(), pairs(), tmp_path / "a", 12, every=4)
-    train.fit(network(), pairs(), tmp_path / "b", 8, every=4)
-    train.fit(network(), pairs(), tmp_path / "b", 12, every=4)
+    train.fit(network(), pairs(), tmp_path / "a", Schedule(12, every=4))
+    train.fit(network(), pairs(), tmp_path / "b", Schedule(8, every=4))
+    train.fit(network(), pairs(), tmp_path / "b", Schedule(12, every=4))
     assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
 
 
 @pytest.mark.parametrize("patience, stops", [(None, [10]), (99, [3, 10, 11, 22])])
 @pytest.mark.slow
 def test_a_run_that_is_made_longer_measures_where_it_would_have(network, pairs, tmp_path, stops, patience):
-    settings = dict(every=4, rate=1e-2, validation=pairs(2, seed=1), patience=patience)
+    pace, validation = dict(every=4, rate=1e-2, patience=patience), pairs(2, seed=1)
     straight, longer = network(), network()
-    card = train.fit(straight, pairs(), tmp_path / "a", 25, **settings)
+    card = train.fit(straight, pairs(), tmp_path / "a", Schedule(25, **pace), validation=validation)
     for steps in stops:
-        other = train.fit(network(), pairs(), tmp_path / "b", steps, **settings)
+        other = train.fit(network(), pairs(), tmp_path / "b", Schedule(steps, **pace), validation=validation)
         assert other["curve"][-1]["step"] == steps
-    resumed = train.fit(longer, pairs(), tmp_path / "b", 25, **settings)
+    resumed = train.fit(longer, pairs(), tmp_path / "b", Schedule(25, **pace), validation=validation)
     assert [point["step"] for point in card["curve"]] == [4, 8, 12, 16, 20, 24, 25]
     assert card["curve"] == resumed["curve"] and card["step"] == resumed["step"]
     assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b")) and same(straight.state_dict(), longer.state_dict())
@@ -104,13 +106,15 @@ def test_patience_stops_a_longer_run_where_it_would_have(network, pairs, tmp_pat
     def measure(model, *images):
         return by_step.get(Counted.step, -1.0)
 
-    settings = dict(every=4, rate=1e-2, validation=pairs(1, seed=1), measure=measure, patience=2)
+    pace, measured_by = dict(every=4, rate=1e-2, patience=2), dict(validation=pairs(1, seed=1), measure=measure)
     for steps in [*stops, 25]:
         model = network()
-        card = train.fit(model, pairs(), tmp_path, steps, augment=Counted((2.0, 1.5)), **settings)
+        card = train.fit(model, pairs(), tmp_path, Schedule(steps, **pace), augment=Counted((2.0, 1.5)), **measured_by)
     assert [point["step"] for point in card["curve"]] == [4, 8, 12, 16] and card["step"] == 8
     plain = network()
-    train.fit(plain, pairs(), tmp_path / "plain", 8, rate=1e-2, every=4, augment=train.RandomAffine((2.0, 1.5)))
+    train.fit(
+        plain, pairs(), tmp_path / "plain", Schedule(8, rate=1e-2, every=4), augment=train.RandomAffine((2.0, 1.5))
+    )
     assert same(model.state_dict(), plain.state_dict())
 
 
@@ -140,13 +144,13 @@ AUGMENTS = {
 @pytest.mark.parametrize("kind", AUGMENTS)
 @pytest.mark.slow
 def test_a_run_is_known_again_whatever_augments_it(network, pairs, tmp_path, kind):
-    train.fit(network(), pairs(), tmp_path / "a", 6, every=3, augment=AUGMENTS[kind]())
+    train.fit(network(), pairs(), tmp_path / "a", Schedule(6, every=3), augment=AUGMENTS[kind]())
     held = [AUGMENTS[kind]() for _ in range(9)]  # so that the next one lies elsewhere
-    train.fit(network(), pairs(), tmp_path / "b", 3, every=3, augment=held[0])
-    train.fit(network(), pairs(), tmp_path / "b", 6, every=3, augment=AUGMENTS[kind]())
+    train.fit(network(), pairs(), tmp_path / "b", Schedule(3, every=3), augment=held[0])
+    train.fit(network(), pairs(), tmp_path / "b", Schedule(6, every=3), augment=AUGMENTS[kind]())
     assert same(tensors(tmp_path / "a"), tensors(tmp_path / "b"))
     with pytest.raises(UserError, match="its augment was"):
-        train.fit(network(), pairs(), tmp_path / "b", 9, every=3, augment=train.RandomAffine((2.0, 1.5)))
+        train.fit(network(), pairs(), tmp_path / "b", Schedule(9, every=3), augment=train.RandomAffine((2.0, 1.5)))
 
 
 def test_augmentations_of_other_names_or_parameters_are_told_apart():
@@ -157,17 +161,17 @@ def test_augmentations_of_other_names_or_parameters_are_told_apart():
 
 
 def test_a_run_measured_otherwise_is_another(network, pairs, tmp_path):
-    settings = dict(every=2, validation=pairs(1, seed=1), patience=3)
-    train.fit(network(), pairs(), tmp_path, 2, **settings)
+    pace, validation = dict(every=2, patience=3), pairs(1, seed=1)
+    train.fit(network(), pairs(), tmp_path, Schedule(2, **pace), validation=validation)
     with pytest.raises(UserError, match="its measure was None"):
-        train.fit(network(), pairs(), tmp_path, 4, measure=lambda *_: 0.0, **settings)
+        train.fit(network(), pairs(), tmp_path, Schedule(4, **pace), measure=lambda *_: 0.0, validation=validation)
 
 
 def test_a_finished_run_is_not_trained_again(network, pairs, tmp_path):
-    train.fit(network(), pairs(), tmp_path, 4)
+    train.fit(network(), pairs(), tmp_path, Schedule(4))
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
     model = network()
-    card = train.fit(model, pairs(), tmp_path, 4)
+    card = train.fit(model, pairs(), tmp_path, Schedule(4))
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before and len(card["curve"]) == 1
     assert same(model.state_dict(), read(tmp_path / "weights.safetensors")[0])
 
