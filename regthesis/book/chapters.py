@@ -27,6 +27,8 @@ __all__ = [
     "typed",
 ]
 
+OWN = "folder"  # the data set of own pairs, which a CSV lists
+
 
 @dataclass(frozen=True)
 class Page:
@@ -115,7 +117,7 @@ def profile_parameters(profile: str, page: Page, root: Path) -> dict[str, Any]:
     """What `chapters/profiles/<profile>.yaml` gives this page, of the types that its parameters have.
 
     Scalars at the top hold for every page that knows the name; a mapping under a page's name is for it alone. Values
-    are checked as those of a command line are, but folders (`*_root`) are relative to the page.
+    are checked as those of a command line are, but places (`*_root`) are relative to the page.
 
     Raises UserError for an unknown profile, one that is no YAML of this form, and unknown names and wrong values in it.
     """
@@ -165,29 +167,31 @@ def parameters_of(page: Page) -> dict[str, tuple[Any, str]]:
 
 
 def check_origin(parameters: dict[str, Any], page: Page) -> None:
-    """Refuse to call a phantom a patient, or a patient a phantom.
+    """Refuse to call a phantom a patient, a patient a phantom, or a folder a list of own pairs.
 
     Raises UserError where `dataset` is not what lies in `data_root`.
     """
-    if {"dataset", "data_root"} <= parameters.keys():
-        root = page.source.parent / parameters["data_root"]
-        there = acdc.origin(root)
-        if root.is_dir() and there != parameters["dataset"]:
-            wanted = parameters["dataset"]
-            raise UserError(f"dataset is {wanted}, but data_root {root} holds {there} data: give both, and alike")
+    if not {"dataset", "data_root"} <= parameters.keys():
+        return
+    wanted, root = parameters["dataset"], page.source.parent / parameters["data_root"]
+    if (wanted == OWN) != root.is_file() and root.exists():
+        form = "the CSV of own pairs" if wanted == OWN else "a folder; own pairs are dataset folder"
+        raise UserError(f"dataset {wanted} wants as data_root {form}, not {root}")
+    if root.is_dir() and (there := acdc.origin(root)) != wanted:
+        raise UserError(f"dataset is {wanted}, but data_root {root} holds {there} data: give both, and alike")
 
 
 def typed(name: str, text: str, page: Page) -> Any:
     """The value of parameter `name` given as text on a command line, of the type its default has; a list as `a,b`.
 
-    A comment behind the default limits the values: `# one of: a, b`, or for numbers `# at least 1`. A relative folder
+    A comment behind the default limits the values: `# one of: a, b`, or for numbers `# at least 1`. A folder or a CSV
     (`*_root`) is relative to where the command was typed. Raises UserError for an unknown name and for a wrong value.
     """
     known = parameters_of(page)
     if name not in known:
         raise UserError(f"{page.name}: {_unknown('parameter', name, list(known))}")
     value = _value(name, text, *known[name])
-    return str(_folder(name, value)) if name.endswith("_root") else value
+    return str(_place(name, value)) if name.endswith("_root") else value
 
 
 def _value(name: str, given: Any, default: Any, comment: str) -> Any:
@@ -220,11 +224,11 @@ def _convert(text: str, default: Any) -> Any:
     return text if isinstance(default, str) and text.encode("utf-8", "ignore").decode() == text else None
 
 
-def _folder(name: str, text: str) -> Path:
-    folder = Path(text).expanduser().resolve()
-    if not folder.is_dir():
-        raise UserError(f"{name}: {folder} is not a folder")
-    return folder
+def _place(name: str, text: str) -> Path:
+    place = Path(text).expanduser().resolve()
+    if not place.exists():
+        raise UserError(f"{name}: {place} is not there; give a folder, or the CSV of own pairs")
+    return place
 
 
 def _assignments(source: str):

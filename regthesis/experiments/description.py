@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,7 +39,6 @@ def describe(
     own = Path(root).is_file()
     about = provenance.collect(CHECKOUT, "own" if own else frame, {"data_root": str(Path(root).resolve())}, Path("/"))
     about |= {"command": f"regthesis {command}", "dataset": "own" if own else acdc.origin(root)}
-    about |= {"data": _listed_hash(Path(root))} if own else {}
     about |= {"weights": _named(weights)} if weights else {}
     about |= {"methods": {method.name: settings_of(method) for method in chosen}} if chosen else {}
     about |= {"structures": dict(structures)} if structures else {}
@@ -58,17 +55,6 @@ def _named(weights: Path) -> str:
     """Weights by their place in the repository, or elsewhere by their name, and by their numbers."""
     place = weights.relative_to(CHECKOUT).as_posix() if weights.is_relative_to(CHECKOUT) else weights.name
     return f"{place}{TENSORS}{weights_hash(weights)}"
-
-
-def _listed_hash(table: Path) -> str:
-    """Eight hexadecimal digits of a CSV of own pairs and of the files that it lists."""
-    rows = pd.read_csv(table, dtype=str).filter(["moving", "fixed", "moving_seg", "fixed_seg"])
-    listed = [table.parent / name for name in rows.stack()]
-    digest = hashlib.sha256(table.read_bytes())
-    for path in listed:  # an image may be a folder, or a header beside its voxels
-        for file in sorted(path.rglob("*") if path.is_dir() else path.parent.glob(f"{escape(path.stem)}.*")):
-            digest.update(file.read_bytes() if file.is_file() else b"")
-    return digest.hexdigest()[:8]
 
 
 @contextmanager

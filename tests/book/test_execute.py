@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from regthesis.book.chapters import find_page, profile_parameters, typed
+from regthesis.book.chapters import Page, check_origin, find_page, profile_parameters, typed
 from regthesis.book.press.execute import ChapterError, execute, run_name
 from regthesis.book.press.resume import data_hash, inputs
 from regthesis.cli import main
@@ -26,7 +26,7 @@ CHAPTER = """
 ```{code-cell} ipython3
 :tags: [parameters]
 
-dataset = "phantom"  # one of: phantom, acdc
+dataset = "phantom"  # one of: phantom, acdc, folder
 data_root = ""
 subjects = 3  # at least 1: hearts
 sigma = 1.5  # mm
@@ -181,6 +181,28 @@ def test_data_hash_sees_names_sizes_and_the_end_of_contents(tmp_path):
     assert len(seen) == 5
 
 
+def test_own_pairs_count_with_all_that_their_list_names(tmp_path):
+    (tmp_path / "series").mkdir()
+    contents = {"pairs.csv": b"fixed, moving, group\nf.nii, series, x\n", "f.nii": b"f", "series/1": b"1", "other": b""}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    seen = [data_hash(tmp_path / "pairs.csv")]
+    for name in contents:
+        (tmp_path / name).write_bytes(contents[name] + b" ")
+        seen.append(data_hash(tmp_path / "pairs.csv"))
+    assert len(set(seen)) == 4 and seen[-1] == seen[-2]
+
+
+@pytest.mark.parametrize("dataset, root, message", [("folder", "data", "the CSV"), ("acdc", "pairs.csv", "a folder")])
+def test_own_pairs_are_a_list_and_data_sets_are_folders(tmp_path, dataset, root, message):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "pairs.csv").write_text("moving,fixed\n")
+    page = Page(tmp_path / "02_page.md")
+    with pytest.raises(UserError, match=f"dataset {dataset} wants as data_root {message}"):
+        check_origin({"dataset": dataset, "data_root": root}, page)
+    check_origin({"dataset": "folder", "data_root": "pairs.csv"}, page)
+
+
 NO_INTEGERS = [
     "",
     "[1",
@@ -225,6 +247,7 @@ def test_a_chapter_by_number_or_name(book, wanted):
         ("dataset", "acdc", "acdc"),
         ("bad", "3", "3"),
         ("data_root", ".", str(Path.cwd())),
+        ("data_root", "Makefile", str(Path.cwd() / "Makefile")),
     ],
 )
 def test_values_take_the_type_of_the_default(book, name, text, value):
@@ -245,8 +268,8 @@ def test_values_take_the_type_of_the_default(book, name, text, value):
         ("bad", "\udcff", "bad must be of type str"),
         ("sigma", "wide", "sigma must be of type float"),
         ("train", "1", "train must be of type bool"),
-        ("dataset", "adcd", "unknown dataset 'adcd'; known: phantom, acdc; did you mean acdc?"),
-        ("data_root", "/nowhere/at/all", "data_root: /nowhere/at/all is not a folder"),
+        ("dataset", "adcd", "unknown dataset 'adcd'; known: phantom, acdc, folder; did you mean acdc?"),
+        ("data_root", "/nowhere/at/all", "data_root: /nowhere/at/all is not there"),
     ],
 )
 def test_bad_parameters_are_named(book, name, text, message):
@@ -335,7 +358,7 @@ def test_a_run_is_named_by_its_parameters():
         (["run", "7"], "unknown chapter '7'; known: 02_background, scorecard"),
         (["run", "2", "--profile", "quik"], "unknown profile 'quik'; known: quick; did you mean quick?"),
         (["run", "2", "-p", "subject", "1"], "unknown parameter 'subject'"),
-        (["run", "2", "-p", "dataset", "mnist"], "unknown dataset 'mnist'; known: phantom, acdc"),
+        (["run", "2", "-p", "dataset", "mnist"], "unknown dataset 'mnist'; known: phantom, acdc, folder"),
         (["run", "2", "--out", "_toc.yml/deeper"], "cannot write to _toc.yml/deeper"),
         (["run", "2", "--out", "_toc.yml"], "cannot write to _toc.yml"),
         (["run", "2", "-p", "device", "mps"], "use cpu or cuda"),
