@@ -8,6 +8,8 @@ from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Int, Tensor
 
+CAVITY = "LV-BP"  # the structure, where a data set has it, whose volumes make an ejection fraction
+
 
 @dataclass(frozen=True)
 class Case:

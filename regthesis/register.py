@@ -16,7 +16,7 @@ import torch
 
 from regthesis import methods
 from regthesis.case import Case
-from regthesis.datasets import folder
+from regthesis.datasets.pairs import moved, pair
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.files import together, whole
@@ -49,13 +49,13 @@ def register(
     chosen = methods.get(method)
     check_device(device)
     with together(out, RESULTS, overwrite) as scratch, _user_warnings(warn) as heard:
-        case = folder.pair(moving, fixed)
+        case = pair(moving, fixed)
         found = _registered(chosen, case, device)
         determinant = found.jacobian()
         if not (found.u.isfinite().all() and determinant.isfinite().all()):
             raise UserError(f"{fixed}: no finite displacement by {chosen.label}; look for extreme values in the images")
         found.save(scratch / "displacement.nii.gz")
-        write_image(folder.moved(moving, fixed, found), scratch / "moved.nii.gz")
+        write_image(moved(moving, fixed, found), scratch / "moved.nii.gz")
         write_image(case.grid.to_sitk(determinant[0, 0].numpy()), scratch / "jacobian.nii.gz")
         packages = ["torch", "numpy", "SimpleITK", *([chosen.peer] if chosen.peer else [])]
         record = {

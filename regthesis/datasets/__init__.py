@@ -1,0 +1,48 @@
+"""Data sets behind one protocol; a new one is a file in this folder.
+
+A file offers its data sets, by the names that `open` knows them by, in a dictionary named `DATASETS`.
+"""
+
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from regthesis.datasets.dataset import CommonGrid, Contents, Dataset
+from regthesis.errors import UserError
+
+__all__ = ["CommonGrid", "Contents", "Dataset", "known", "open", "recognise"]
+
+
+def known() -> dict[str, type[Dataset]]:
+    """Every kind of data set by name."""
+    modules = (import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__))
+    return {name: kind for module in modules for name, kind in getattr(module, "DATASETS", {}).items()}
+
+
+def open(name: str, root: Path | str) -> Dataset:
+    """The data set `name` that lies at `root`: "phantom" or "acdc", a folder, or "folder", a CSV of own pairs.
+
+    Raises:
+        UserError: there is no data set of this name, or other data lie at `root`.
+    """
+    if name not in (kinds := known()):
+        near = get_close_matches(name, kinds, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"dataset {name!r}: expected one of {', '.join(kinds)}{hint}")
+    data = recognise(root)
+    if data.name != name:
+        raise UserError(f"dataset is {name}, but data_root {root} holds {data.name} data: give both, and alike")
+    return data
+
+
+def recognise(root: Path | str) -> Dataset:
+    """The data set that lies at `root`, whichever it is.
+
+    Raises:
+        UserError: none does.
+    """
+    for kind in known().values():
+        if kind.lies_at(Path(root)):
+            return kind(root)
+    raise UserError(f"{root}: no patient folder with an Info.cfg, and no CSV of own pairs; check the path")

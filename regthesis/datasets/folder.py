@@ -1,4 +1,4 @@
-"""Own images: a pair of files, or a CSV that lists pairs, as cases on the grid of the fixed image.
+"""Own images, listed in a CSV, as a data set.
 
 The CSV has a line per pair and the columns `moving, fixed, moving_seg, fixed_seg, group, id`, the last four optional;
 paths are relative to the CSV. A path may also be the folder of one DICOM series.
@@ -8,91 +8,111 @@ from __future__ import annotations
 
 import csv
 import os
-import re
-import warnings
-from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 
 from regthesis.case import Case
-from regthesis.deformation import Deformation
+from regthesis.datasets.dataset import CommonGrid, Dataset
+from regthesis.datasets.pairs import pair, stem
 from regthesis.errors import UserError
-from regthesis.geometry import Grid, background, check_grid, zscored
+from regthesis.geometry import Grid
 from regthesis.identity import identity_of
 from regthesis.images import read_image, read_labels
 
-LITTLE = 0.1  # of the smaller image: with less in common, what a registration finds is hardly theirs
+__all__ = ["DATASETS", "Folder"]
 
 
-def pair(
-    moving: Path | str,
-    fixed: Path | str,
-    moving_mask: Path | str | None = None,
-    fixed_mask: Path | str | None = None,
-    group: str = "",
-    id: str = "",
-    fill: float | None = None,
-) -> Case:
-    """Two images, 2-D or 3-D, as a case on the fixed image's grid, z-scored; the moving one is resampled onto it.
-
-    Outside of its field of view the moving image is `fill`, by default its `background`. `id` is by default the name
-    of the fixed file without its ending. Images of which less than a tenth overlaps give a warning.
-
-    Raises:
-        UserError: a file is missing, broken or in colour, the ranks differ, the images have no voxel in common, only
-            one mask is given, or a mask does not lie on its image's grid.
-    """
-    moving, fixed = Path(moving), Path(fixed)
-    target = read_image(fixed, rank=None)
-    if (rank := target.GetDimension()) not in (2, 3):
-        raise UserError(f"{fixed}: expected a 2-D or 3-D image, found {rank}-D")
-    if (moving_mask is None) != (fixed_mask is None):
-        raise UserError(f"{fixed}: masks come in pairs; give both the moving and the fixed one, or none")
-    source = read_image(moving, rank)
-    _check_overlap(source, target, moving, fixed)
-    drawn = []
-    for path, image, of in ((moving_mask, source, moving), (fixed_mask, target, fixed)):
-        if path is not None:
-            drawn.append(read_labels(Path(path), rank))
-            check_grid(drawn[-1], Path(path), image, str(of))
-    masks = [sitk.Resample(mask, target, sitk.Transform(), sitk.sitkNearestNeighbor, 0) for mask in drawn]
-    return Case(
-        id=id or _stem(fixed),
-        images=zscored([_onto(target, source, fill), target]),
-        grid=Grid.of(target),
-        masks={t: torch.from_numpy(sitk.GetArrayFromImage(mask))[None, None] for t, mask in enumerate(masks)},
-        group=group,
-        identity=identity_of([source, target], drawn),
-    )
-
-
-def moved(moving: Path | str, fixed: Path | str, found: Deformation, fill: float | None = None) -> sitk.Image:
-    """The moving image after a registration, float32 in the units of its file, on the fixed image's grid.
-
-    Outside of its field of view it is `fill`, by default its `background`.
-    """
-    source = read_image(Path(moving), rank=None)
-    return _onto(read_image(Path(fixed), rank=None), source, fill, found.to_sitk())
-
-
-def cases(table: Path | str) -> Iterator[Case]:
-    """The pairs listed in a CSV, one after the other.
+class Folder(Dataset):
+    """The pairs that the CSV `root` lists, each on the grid of its fixed image.
 
     The id of a case is what the column `id` says. Without that column it is the shortest path that tells the cases
-    apart: of the fixed images, else of the moving ones, else of both.
+    apart: of the fixed images, else of the moving ones, else of both. Labels are those of the masks, and each is a
+    structure by itself. Networks are trained on grids that the first pair gives (see `common_grid`).
 
     Raises:
         UserError: the CSV is missing, lacks the columns `moving` and `fixed` or has one twice, a line lacks an image or
-            has too many fields, two lines are one case, or `pair` refuses a line.
+            has too many fields, or two lines are one case.
     """
-    path = Path(table)
-    rows = _rows(path)
-    for row, id in zip(rows, _ids(rows, path), strict=True):
-        files = [path.parent / row[key] if row.get(key) else None for key in ("moving_seg", "fixed_seg")]
-        yield pair(path.parent / row["moving"], path.parent / row["fixed"], *files, row.get("group", ""), id)
+
+    name = "folder"
+    origin = "own"
+    networks = "acdc"  # with a warning that these images are of another kind
+
+    def __init__(self, root: Path | str):
+        super().__init__(root)
+        rows = _rows(self.root)
+        self._rows = dict(zip(_ids(rows, self.root), rows, strict=True))
+        masked = all(row.get("moving_seg") and row.get("fixed_seg") for row in rows)
+        self.contains = {"masks"} if masked else set()
+
+    @classmethod
+    def lies_at(cls, root: Path) -> bool:
+        return root.is_file()
+
+    def ids(self) -> list[str]:
+        if not self._rows:
+            raise UserError(f"{self.root}: lists no pair; add one")
+        return list(self._rows)
+
+    def group(self, id: str) -> str:
+        return self._row(id).get("group", "")
+
+    @cached_property
+    def labels(self) -> dict[int, str]:
+        """What the masks hold, background first; masks are read for it."""
+        files = [file for id in self._rows for file in self._files(id)[2:] if file]
+        found = {int(label) for file in files for label in np.unique(sitk.GetArrayViewFromImage(_mask(file)))}
+        return {0: "background"} | {label: f"label {label}" for label in sorted(found - {0})}
+
+    @cached_property
+    def structures(self) -> dict[str, tuple[int, ...]]:
+        return {name: (label,) for label, name in self.labels.items() if label}
+
+    def read(self, id: str, grid: str | CommonGrid = "full", sequence: bool = False) -> Case:
+        """One pair, on the grid of its fixed image or on any `CommonGrid`; there are no cines and no grids by name.
+
+        Raises:
+            UserError: there is no such case, or `pair` refuses it.
+        """
+        common = None if isinstance(grid, str) else grid
+        return pair(*self._files(id), self.group(id), id, grid=common)
+
+    def identity(self, id: str) -> frozenset[str]:
+        moving, fixed, *masks = self._files(id)
+        images = [read_image(file, rank=None) for file in (moving, fixed)]
+        return identity_of(images, [_mask(file) for file in masks if file])
+
+    def common_grid(self, name: str) -> CommonGrid:
+        """The grid of the first pair ("full"), or the same field of view at half the in-plane resolution ("quick").
+
+        Sizes are rounded up to multiples of 16, as networks need them.
+
+        Raises:
+            UserError: there is no grid of that name, or the first fixed image is broken.
+        """
+        if name not in (reduction := {"full": 1, "quick": 2}):
+            raise UserError(f"grid {name!r}: expected one of {', '.join(reduction)}")
+        first = Grid.of(read_image(self._files(self.ids()[0])[1], rank=None))
+        factors = (1,) * (first.rank - 2) + (reduction[name],) * 2
+        shape = tuple(-(-n // (16 * by)) * 16 for n, by in zip(first.shape, factors, strict=True))
+        return CommonGrid(shape, tuple(h * by for h, by in zip(first.spacing, factors, strict=True)))
+
+    def _row(self, id: str) -> dict[str, str]:
+        if id not in self._rows:
+            raise UserError(f"{id}: no such pair in {self.root}; check the name")
+        return self._rows[id]
+
+    def _files(self, id: str) -> list[Path | None]:
+        """Moving and fixed image and their masks, None where there is none."""
+        row = self._row(id)
+        names = (row.get(key) for key in ("moving", "fixed", "moving_seg", "fixed_seg"))
+        return [self.root.parent / name if name else None for name in names]
+
+
+DATASETS = {"folder": Folder}
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -137,29 +157,8 @@ def _ids(rows: list[dict[str, str]], path: Path) -> list[str]:
 
 def _parts(file: str) -> tuple[str, ...]:
     path = Path(os.path.normpath(file))
-    return (*path.parent.parts, _stem(path))
+    return (*path.parent.parts, stem(path))
 
 
-def _stem(path: Path) -> str:
-    """The name without the ending of an image file; a dot before a digit begins no ending."""
-    return re.sub(r"(?i)(?<=.)(\.[a-z][a-z0-9]*)?(\.gz)?$", "", path.name) or path.name
-
-
-def _check_overlap(source: sitk.Image, target: sitk.Image, moving: Path, fixed: Path) -> None:
-    ones = Grid.of(source).to_sitk(np.ones(source.GetSize()[::-1], np.uint8))
-    inside = sitk.Resample(ones, target, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
-    voxels = int(np.count_nonzero(sitk.GetArrayViewFromImage(inside)))
-    if not voxels:
-        raise UserError(f"{moving}: does not overlap with {fixed} in the world; align their headers first")
-    shared, *whole = (
-        n * np.prod(image.GetSpacing())
-        for n, image in ((voxels, target), (target.GetNumberOfPixels(), target), (source.GetNumberOfPixels(), source))
-    )
-    if shared < LITTLE * min(whole):
-        warnings.warn(f"{moving}: only {shared / min(whole):.0%} overlaps with {fixed}; look at both", stacklevel=3)
-
-
-def _onto(target: sitk.Image, source: sitk.Image, fill: float | None, transform: sitk.Transform | None = None):
-    fill = background(source) if fill is None else fill
-    source = sitk.Cast(source, sitk.sitkFloat32)
-    return sitk.Resample(source, target, transform or sitk.Transform(), sitk.sitkLinear, fill)
+def _mask(file: Path) -> sitk.Image:
+    return read_labels(file, rank=None)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from regthesis import kernels
 from regthesis.case import Case
 from regthesis.datasets import acdc
+from regthesis.datasets.acdc_files import read_info
 from regthesis.errors import UserError
 from regthesis.evaluate.overlap import dice
 from regthesis.models.deformation import STEPS
@@ -28,7 +29,7 @@ def folds(root: Path | str, count: int = 5) -> list[list[str]]:
     """The patients dealt out to `count` folds, each group in turn, so that all groups are in all folds."""
     groups = defaultdict(list)
     for patient in acdc.patients(root):
-        groups[str(acdc.read_info(Path(root) / patient).get("Group", ""))].append(patient)
+        groups[str(read_info(Path(root) / patient).get("Group", ""))].append(patient)
     dealt = [patient for group in sorted(groups) for patient in groups[group]]
     return [sorted(dealt[i::count]) for i in range(count)]
 

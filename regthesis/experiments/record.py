@@ -58,7 +58,8 @@ def record(
     if own and (patients or skip or fold):
         raise UserError(f"{root}: patients, skip and fold are of the ACDC layout; shorten the table instead")
     chosen = [trained_on(methods.get(name), acdc.layout(root)) for name in names]
-    pairs = list(folder.cases(root)) if own else []
+    own_pairs = folder.Folder(root) if own else None
+    pairs = [own_pairs.read(id) for id in own_pairs.ids()] if own else []
     ids = [pair.id for pair in pairs] if own else _chosen(root, patients, skip, fold)
     if not ids or not chosen:
         raise UserError(f"study: {len(ids)} patients and {len(chosen)} methods leave nothing to do; ask for more")

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 import torch
 
 from regthesis.datasets import acdc
+from regthesis.datasets.acdc_files import read_info
 from regthesis.errors import UserError
 
 SIZE, SPACING = (40, 44, 6), (3.0, 3.0, 9.0)  # x, y, z
@@ -182,10 +183,10 @@ def test_info_is_read_as_text(patient):
     """What YAML makes of it otherwise: an octal number, a falsehood, nothing."""
     for text, group in (("NO", "NO"), ("1", "1"), ("", ""), ("  # none", ""), ("'RV'", "RV")):
         (patient / "Info.cfg").write_text(f"ED: 010\nES: '4'\nGroup: {text}\n")
-        info = acdc.read_info(patient)
+        info = read_info(patient)
         assert (info["ED"], info["ES"], info["Group"]) == (10, 4, group)
     (patient / "Info.cfg").write_bytes(b"\xef\xbb\xbfED: 01\rES: 3 # last\r")
-    assert acdc.read_info(patient) == {"ED": 1, "ES": 3, "Group": ""}
+    assert read_info(patient) == {"ED": 1, "ES": 3, "Group": ""}
 
 
 def test_groups_of_all_kinds_are_taken_in_turn(patient):

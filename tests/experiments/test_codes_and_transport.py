@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from regthesis.datasets import acdc, phantom
+from regthesis.datasets.acdc_files import read_info
 from regthesis.errors import UserError
 from regthesis.experiments.cross_validation import folds
 from regthesis.experiments.deformation.codes import codes, told
@@ -77,7 +78,7 @@ def test_transports_stay_within_a_fold_and_go_on(hearts, weights, tmp_path):
     dealt = folds(hearts, 2)
     for row in rows.itertuples():
         assert {row.patient, row.healthy} <= set(dealt[row.fold - 1])
-        assert row.group in ("HCM", "DCM") and acdc.read_info(hearts / row.healthy)["Group"] == "NOR"
+        assert row.group in ("HCM", "DCM") and read_info(hearts / row.healthy)["Group"] == "NOR"
     assert set(rows["way"]) == {"Our", "PL"} and len(rows) == 2 * 2 * 2  # two patients a fold, one healthy, two ways
     marked = rows.assign(predicted=1.0)
     marked[marked["patient"] != rows["patient"].iloc[0]].to_csv(out, index=False)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from regthesis.datasets import acdc, phantom
+from regthesis.datasets.acdc_files import read_info
 from regthesis.errors import UserError
 from regthesis.experiments import cross_validation as recipe
 from regthesis.experiments.cross_validation import folds, train
@@ -34,7 +35,7 @@ def test_folds_have_all_patients_once_and_all_groups(hearts):
     parts = folds(hearts, 3)
     assert sorted(sum(parts, [])) == acdc.patients(hearts)
     for fold in parts:
-        assert {acdc.read_info(hearts / patient)["Group"] for patient in fold} == {"DCM", "HCM", "MINF", "NOR", "RV"}
+        assert {read_info(hearts / patient)["Group"] for patient in fold} == {"DCM", "HCM", "MINF", "NOR", "RV"}
 
 
 @pytest.mark.slow
