@@ -30,9 +30,7 @@ def _or_reason(say: Callable[[], str]) -> str:
 
 
 def _package() -> str:
-    import regthesis
-
-    return f"{regthesis.__version__} in {Path(regthesis.__file__).parent}, Python {platform.python_version()}"
+    return f"{version('regthesis')} in {Path(__file__).parents[1]}, Python {platform.python_version()}"
 
 
 def _required() -> str:
