@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from regthesis import kernels
-from regthesis.book.show.slices import draw, draw_grid, flat, middle, motion_colours, window
+from regthesis.book.show.slices import draw, draw_grid, flat, masks_of, middle, motion_colours, window
 from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
@@ -31,10 +31,10 @@ def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
     longest = max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in (target | deformations).values()) or 1.0
     for row, name in zip(axes, ["target", *deformations], strict=True):
         deformation = (target | deformations).get(name)
-        image, labels = case.fixed, case.fixed_mask
+        image, labels = case.fixed, masks_of(case)
         if name != "target":
-            image, labels = deformation.warp(case.moving), deformation.warp_labels(case.moving_mask)
-        draw(row[0], image[:1, :, z], labels=labels[:1, :, z])
+            image, labels = deformation.warp(case.moving), masks_of(case, deformation)
+        draw(row[0], image[:1, :, z], labels=labels if labels is None else labels[:1, :, z])
         draw(row[1], (case.fixed - image)[:1, :, z], cmap="PuOr", vmin=-2, vmax=2)
         if deformation is not None:
             row[2].imshow(motion_colours(deformation.u[:1, 1:, z], longest))
@@ -63,13 +63,15 @@ def gallery(cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]]):
     figure, axes = plt.subplots(len(cases), wide, figsize=(WIDTH, len(cases) * WIDTH / wide + 0.4), squeeze=False)
     for k, (row, case) in enumerate(zip(axes, cases, strict=True)):
         z, (ys, xs) = middle(case), window(case)
-        draw(row[0], case.fixed[:1, :, z, ys, xs], "fixed" if not k else "", case.fixed_mask[:1, :, z, ys, xs])
-        row_name(row[0], case.group)
+        cut = (slice(1), slice(None), z, ys, xs)
+        labels = masks_of(case)
+        draw(row[0], case.fixed[cut], "fixed" if not k else "", labels if labels is None else labels[cut])
+        row_name(row[0], case.group or case.id)
         for (name, deformations), left in zip(found.items(), range(1, wide, 2), strict=True):
-            warped = deformations[k].warp(case.moving)[:1, :, z, ys, xs]
-            labels = deformations[k].warp_labels(case.moving_mask)[:1, :, z, ys, xs]
-            draw(row[left], warped, name if not k else "", labels)
-            volume = flat(deformations[k].jacobian()[:1, :, z, ys, xs])
+            labels = masks_of(case, deformations[k])
+            warped = deformations[k].warp(case.moving)[cut]
+            draw(row[left], warped, name if not k else "", labels if labels is None else labels[cut])
+            volume = flat(deformations[k].jacobian()[cut])
             row[left + 1].imshow(volume, cmap="RdBu", vmin=0, vmax=2)
             row[left + 1].set_axis_off()
     return figure

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import hsv_to_rgb
@@ -14,12 +15,14 @@ from matplotlib.colors import hsv_to_rgb
 from regthesis import kernels
 from regthesis.book.show.style import HEART, PALETTE, WIDTH
 from regthesis.case import Case
-from regthesis.kernels.shapes import Float, Tensor
+from regthesis.deformation import Deformation
+from regthesis.kernels.shapes import Float, Int, Tensor
 
-__all__ = ["CROP", "draw", "draw_grid", "flat", "middle", "motion_colours", "panel", "window"]
+__all__ = ["CROP", "draw", "draw_grid", "flat", "masks_of", "middle", "motion_colours", "panel", "window"]
 
 
 CROP = 10  # voxels that pictures show round the heart
+OTHER_LABELS = [PALETTE[name] for name in ("purple", "green", "red", "blue", "pink")]
 
 
 def flat(image: Tensor) -> np.ndarray:
@@ -28,13 +31,12 @@ def flat(image: Tensor) -> np.ndarray:
 
 
 def draw(ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Tensor | None = None, **shown) -> None:
-    """One slice in grey, with the outlines of its labels in the colours of `HEART`."""
+    """One slice in grey, with the outlines of its labels: in the colours of `HEART`, other labels in others."""
     ax.imshow(flat(image), **{"cmap": "gray"} | shown)
-    if labels is not None:
-        for label, colour in HEART.items():
-            inside = flat(labels) == label
-            if inside.any():
-                ax.contour(inside, [0.5], colors=[colour], linewidths=1)
+    for label in () if labels is None else np.unique(flat(labels)).astype(int).tolist():
+        if label:
+            colour = HEART.get(label, OTHER_LABELS[label % len(OTHER_LABELS)])
+            ax.contour(flat(labels) == label, [0.5], colors=[colour], linewidths=1)
     ax.set_title(title)
     ax.set_axis_off()
 
@@ -74,16 +76,29 @@ def motion_colours(u: Float[Tensor, "1 2 y x"], longest: float) -> np.ndarray:
     return hsv_to_rgb(np.stack([hue, np.clip(np.hypot(dx, dy) / longest, 0, 1), np.ones_like(hue)], -1))
 
 
+def masks_of(case: Case, found: Deformation | None = None) -> Int[Tensor, "1 1 *space"] | None:
+    """The mask of the fixed image, or that of the moving image as `found` moves it; None where there are no masks."""
+    if not case.masks:
+        return None
+    return case.fixed_mask if found is None else found.warp_labels(case.moving_mask)
+
+
 def middle(case: Case) -> int:
-    """The slice that pictures show: half-way along the left cavity in the fixed mask."""
-    return int((case.fixed_mask == 3).flatten(3).any(-1)[0, 0].nonzero().float().median())
+    """The slice that pictures show: half-way along the left cavity, else along all labels, else of the image."""
+    if not case.masks or not (case.fixed_mask > 0).any():
+        return case.grid.shape[0] // 2
+    cavity = case.fixed_mask == 3
+    inside = cavity if cavity.any() else case.fixed_mask > 0
+    return int(inside.flatten(3).any(-1)[0, 0].nonzero().float().median())
 
 
 def window(case: Case) -> tuple[slice, slice]:
-    """Rows and columns round the heart at end diastole."""
-    heart = (case.moving_mask > 0).flatten(0, 2).any(0)
-    sides = []
+    """Rows and columns round the labels of the moving image, at end diastole; all of them where there are none."""
+    labelled = case.moving_mask > 0 if case.masks else torch.zeros(1, 1, *case.grid.shape)
+    if not labelled.any():
+        return slice(None), slice(None)
+    labelled, sides = labelled.flatten(0, 2).any(0), []
     for axis in (1, 0):
-        inside = heart.any(axis).nonzero()
+        inside = labelled.any(axis).nonzero()
         sides.append(slice(max(int(inside.min()) - CROP, 0), int(inside.max()) + CROP + 1))
     return sides[0], sides[1]
