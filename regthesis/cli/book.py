@@ -20,23 +20,28 @@ from regthesis.cli.shared import plain_errors, say
 def run(chapter, parameters, profile, out, force):
     """Execute one CHAPTER (its number or name) and say where the notebook is.
 
-    Without -p and --out this is the run that `regthesis book` shows; with -p it has a folder of its own, named by the
-    parameters.
+    Without -p and --out this is the run that `regthesis book` shows. With them it has a folder of its own, named by the
+    parameters, with a page of that run.
     """
     from regthesis.book.chapters import book_root, check_installed, find_page, typed
+
+    check_installed()
+    from regthesis.book.press.build import build_alone, check_files
     from regthesis.book.press.execute import execute, run_name
 
     root = book_root()
-    check_installed()
     page = find_page(chapter, root)
     overrides = {name: typed(name, value, page) for name, value in parameters}
     build = root / "_build"
     if not (out or overrides):
         folders = build / "executed" / profile, build / "results" / profile
-    else:
-        own = out or build / "runs" / profile / run_name(overrides)
-        folders = own, own / "results"
-    click.echo(execute(page, root, profile, overrides, *folders, force, keep=bool(out), report=say))
+        click.echo(execute(page, root, profile, {}, *folders, force, report=say))
+        return
+    check_files(root)
+    own = out or build / "runs" / profile / run_name(overrides)
+    executed = execute(page, root, profile, overrides, own, own / "results", force, keep=bool(out), report=say)
+    click.echo(executed)
+    click.echo(build_alone(root, page.source, executed, own.resolve(), report=say).as_uri())
 
 
 @main.command()
@@ -48,7 +53,6 @@ def book(profile, force):
     from regthesis.book.chapters import book_root, check_installed, notebook_pages, profile_parameters
 
     root = book_root()
-    check_installed()
     from regthesis.book.press.build import build, check_files
     from regthesis.book.press.execute import execute
 

@@ -2,26 +2,20 @@
 
 import os
 import platform
-import re
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import torch
+
+from regthesis.book.press.provenance import processor
 
 
 def machine(device: str) -> dict[str, str | int | float]:
     """Processor, cores and memory, and the GPU where one is measured."""
-    about = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.system()}
+    about = {"processor": processor(), "cores": os.cpu_count(), "system": platform.system()}
     about["memory GB"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
     if device == "cuda":
         about["gpu"] = torch.cuda.get_device_name()
     return about
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", path.read_text()) if path.is_file() else None
-    return found[1] if found else platform.processor() or platform.machine()
 
 
 def versions(packages: list[str]) -> dict[str, str]:

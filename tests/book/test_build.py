@@ -10,8 +10,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from regthesis.book.press import build as module
-from regthesis.book.press.build import build
+from regthesis.book.press.build import build, build_alone
 from regthesis.book.press.execute import ChapterError
+from regthesis.book.press.needs import without
+from regthesis.book.press.page import origins
 from regthesis.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +51,9 @@ def book(tmp_path):
     source.write_text("# Background\n")
     injected = new_code_cell("seed = 0", metadata={"tags": ["injected-parameters"], "papermill": {}})
     cells = [new_markdown_cell("# Background"), injected, figure_cell(), table_cell()]
-    metadata = {"regthesis": {"run": RUN | {"dtype": "float32"}}, "language_info": {"name": "python"}}
+    machine = {"cores": 2, "processor": "P & Q"}
+    metadata = {"regthesis": {"run": RUN | {"dtype": "float32"}, "machine": machine}}
+    metadata |= {"language_info": {"name": "python"}, "papermill": {"duration": 95.4, "parameters": {"seed": 0}}}
     executed = tmp_path / "02_background.ipynb"
     nbformat.write(new_notebook(cells=cells, metadata=metadata), executed)
     return root, {source: executed}, tmp_path / "out"
@@ -73,9 +77,10 @@ def test_figures_and_tables_get_their_line_of_origin(book, no_sphinx):
     build(*book)
     staged = nbformat.read(book[2] / "stage" / "chapters" / "02_background.ipynb", as_version=4)
     lines = [(i, cell.source) for i, cell in enumerate(staged.cells) if "provenance" in cell.source]
-    assert [i for i, _ in lines] == [3, 5]
+    assert [i for i, _ in lines] == [4, 6]
     assert "abc1234" in lines[0][1] and "d4741234" in lines[0][1] and "1.2 s" in lines[0][1]
-    assert "hide-cell" in staged.cells[1].metadata["tags"]
+    assert "hide-cell" in staged.cells[2].metadata["tags"]
+    assert "This page took 95 s on 2 cores, P &amp; Q." in staged.cells[1].source
     assert not (book[2] / "stage" / "chapters" / "02_background.md").exists()
 
 
@@ -86,7 +91,7 @@ def origins_of(root, cell, *tags):
         about = {"commit": f"{name}-commit", "command": f"regthesis {name}"}
         (root / "data" / "recorded" / name / "run.json").write_text(json.dumps(about))
     cell.metadata["tags"] = list(tags)
-    return module._origins(cell, RUN | {"dtype": "float32"}, root)
+    return origins(cell, RUN | {"dtype": "float32"}, root)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ def test_an_animation_links_nothing_from_outside_and_has_words(book, no_sphinx):
     nbformat.write(notebook, executed)
     build(*book)
     staged = nbformat.read(book[2] / "stage" / "chapters" / "02_background.ipynb", as_version=4)
-    assert staged.cells[2].outputs[0].data["text/html"].strip() == '<img alt="One dot." src="data:">'
+    assert staged.cells[3].outputs[0].data["text/html"].strip() == '<img alt="One dot." src="data:">'
 
 
 def test_pages_are_built_again_only_after_a_change(book, no_sphinx):
@@ -145,6 +150,74 @@ def test_a_failing_build_leaves_the_earlier_pages(book, no_sphinx, monkeypatch):
     with pytest.raises(ChapterError):
         build(*book)
     assert page.read_text() == "build 1"
+
+
+def test_a_cell_that_shows_nothing_has_no_origin(tmp_path):
+    cell = figure_cell()
+    cell.outputs = []
+    assert origins_of(tmp_path, cell) == []
+
+
+def rewritten(book, *cells):
+    """The chapter with more cells."""
+    (executed,) = book[1].values()
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.cells += cells
+    nbformat.write(notebook, executed)
+
+
+ELSEWHERE = """
+{numref}`fig-gone` shows {glue:text}`gone` of {glue:text}`here`; see {numref}`fig-dot`, {ref}`chapter 3 <sec-gone>`,
+{eq}`eq-gone`, {eq}`eq-here`, the {doc}`errata <../book/errata>`, [the card](../book/data_card.md) and
+[a site](https://example.org/page.html).
+
+$$ a $$ (eq-here)
+"""
+
+
+def test_a_page_alone_says_in_words_what_it_does_not_have(book, no_sphinx):
+    number = new_output("display_data", {"text/plain": "3"}, metadata={"scrapbook": {"name": "here"}})
+    said = new_output("display_data", {"text/markdown": "{ref}`ex-gone`"})
+    rewritten(book, new_markdown_cell(ELSEWHERE), new_code_cell("say()", outputs=[number, said]))
+    (source, executed), (root, _, out) = *book[1].items(), book
+    assert build_alone(root, source, executed, out) == out / "html" / "index.html"
+    staged = nbformat.read(out / "stage" / "chapters" / "02_background.ipynb", as_version=4)
+    text = next(cell.source for cell in staged.cells if "fig-dot" in cell.source)
+    assert text == (
+        "\nA figure that is not shown here shows – of {glue:text}`here`; see {numref}`fig-dot`, chapter 3,\n"
+        "an equation that is not shown here, {eq}`eq-here`, the errata, the card and\n"
+        "[a site](https://example.org/page.html).\n\n$$ a $$ (eq-here)\n"
+    )
+    assert staged.cells[-1].outputs[1].data["text/markdown"] == "An exercise that is not shown here"
+    toc = json.loads((out / "stage" / "_toc.yml").read_text())
+    assert [part["chapters"][0]["file"] for part in toc["parts"]] == ["chapters/02_background"]
+    assert "| seed | 0 |" in (out / "stage" / "run.md").read_text()
+
+
+def test_the_book_says_in_words_what_was_left_out(book, no_sphinx):
+    lost = figure_cell()
+    lost.metadata |= {"tags": ["needs-truth"], "mystnb": {"figure": {"name": "fig-truth"}}}
+    text = new_markdown_cell("{numref}`fig-truth` of {doc}`start <../book/start>` and {numref}`fig-dot`")
+    rewritten(book, *without([lost], {"truth"}), text)
+    build(*book)
+    staged = nbformat.read(book[2] / "stage" / "chapters" / "02_background.ipynb", as_version=4)
+    assert staged.cells[-2].source.startswith("*Not shown: this needs the true motion")
+    assert staged.cells[-1].source == (
+        "A figure that is not shown here of {doc}`start <../book/start>` and {numref}`fig-dot`"
+    )
+
+
+@pytest.mark.slow
+def test_a_real_page_alone_is_built_without_a_warning(book):
+    rewritten(book, new_markdown_cell(ELSEWHERE.replace("{glue:text}`here`", "") + "{cite}`one`"))
+    root, bibliography = book[0], "@article{one, author={O. Ne}, title={One}, journal={J}, year=2000}"
+    (root / "book" / "references.bib").write_text(bibliography)
+    (root / "book" / "references.md").write_text("# References\n\n```{bibliography}\n```\n")
+    ((source, executed),) = book[1].items()
+    first = build_alone(root, source, executed, book[2])
+    page = (first.parent / "chapters" / "02_background.html").read_text()
+    assert "Fig. 2.1" in page and "A figure that is not shown here" in page and "This page took 95 s" in page
+    assert "chapters/02_background.html" in (first.parent / "run.html").read_text()
 
 
 @pytest.mark.slow

@@ -3,12 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 
 from regthesis.book.chapters import Page, check_origin, find_page, profile_parameters, typed
+from regthesis.book.press import build
 from regthesis.book.press.execute import ChapterError, execute, run_name
 from regthesis.book.press.resume import data_hash, inputs
 from regthesis.cli import main
@@ -65,6 +67,7 @@ def write_book(root: Path) -> Path:
     (root / "chapters" / "profiles").mkdir(parents=True)
     (root / "book").mkdir()
     (root / "_toc.yml").write_text(TOC)
+    (root / "_config.yml").write_text("title: A small book\n")
     (root / "book" / "start.md").write_text("# Start\n")
     (root / "book" / "scorecard.md").write_text(HEADER + SCORECARD)
     (root / "chapters" / "02_background.md").write_text(HEADER + CHAPTER)
@@ -381,8 +384,19 @@ def test_command_line_exits_1_where_a_chapter_fails(again, monkeypatch):
     assert json.loads((again / "elsewhere" / "02_background.failed.ipynb").read_text())
 
 
+@pytest.fixture
+def no_sphinx(monkeypatch):
+    """In place of jupyter-book: one page."""
+
+    def write_one_page(stage, site, log):
+        (site / "_build" / "html").mkdir(parents=True)
+        (site / "_build" / "html" / "index.html").write_text("page")
+
+    monkeypatch.setattr(build, "_jupyter_book", write_one_page)
+
+
 @pytest.mark.slow
-def test_every_set_of_parameters_has_its_folder_and_braces_are_no_format(book, monkeypatch):
+def test_every_set_of_parameters_has_its_folder_and_braces_are_no_format(book, no_sphinx, monkeypatch):
     monkeypatch.chdir(book)
 
     def regthesis(*words):
@@ -390,8 +404,10 @@ def test_every_set_of_parameters_has_its_folder_and_braces_are_no_format(book, m
         assert "Traceback" not in result.output
         return result
 
-    assert regthesis("-p", "subjects", "4").exit_code == 0
-    first = book / "_build" / "runs" / "quick" / "subjects=4" / "02_background.ipynb"
+    own = book / "_build" / "runs" / "quick" / "subjects=4"
+    done = regthesis("-p", "subjects", "4")
+    first, page = own / "02_background.ipynb", own / "html" / "index.html"
+    assert done.exit_code == 0 and done.stdout == f"{first}\n{page.as_uri()}\n" and page.read_text() == "page"
     before = first.read_bytes()
     assert regthesis("-p", "subjects", "5", "--out", "out{x}{subjects}").exit_code == 0
     second = book / "out{x}{subjects}" / "02_background.ipynb"
@@ -400,6 +416,33 @@ def test_every_set_of_parameters_has_its_folder_and_braces_are_no_format(book, m
     assert refused.exit_code == 2 and "holds a run with other parameters" in refused.stderr
     assert printed(second) == "5 2.0 chapters\n"
     assert "unchanged" in regthesis("-p", "subjects", "4").stderr
+
+
+DATA = """
+```{code-cell} ipython3
+:tags: [needs-masks]
+
+print("masks")
+```
+
+```{code-cell} ipython3
+:tags: [needs-masks, needs-groups]
+
+print("both")
+```
+"""
+
+
+@pytest.mark.slow
+def test_cells_that_need_what_the_data_lack_do_not_run(book, monkeypatch):
+    has = {"masks": True, "groups": False}
+    monkeypatch.setattr("regthesis.datasets.open", lambda name, root: SimpleNamespace(has=has.get), raising=False)
+    page = book / "chapters" / "02_background.md"
+    page.write_text(page.read_text() + DATA)
+    (book / "pairs.csv").write_text("moving,fixed\n")
+    done = run(book, dataset="folder", data_root=str(book / "pairs.csv"))
+    assert printed(done) == "3 2.0 chapters\nmasks\n"
+    assert "this needs groups of patients, which" in nbformat.read(done, as_version=4).cells[-1].source
 
 
 def test_a_file_of_ones_own_in_out_stays(book, monkeypatch):

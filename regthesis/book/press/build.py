@@ -1,8 +1,7 @@
 """Build the pages from notebooks that have run: stage them, call jupyter-book without executing, swap in."""
 
-import html
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -10,15 +9,15 @@ from pathlib import Path
 
 import nbformat
 
-from regthesis.book.press import provenance
 from regthesis.book.press.execute import ChapterError
+from regthesis.book.press.needs import left_out
+from regthesis.book.press.page import as_page, in_words
+from regthesis.book.press.refer import labels
 from regthesis.book.press.resume import files_hash
 from regthesis.errors import UserError
 
-__all__ = ["build", "check_files"]
+__all__ = ["build", "build_alone", "check_files"]
 
-LINK_OUTSIDE = re.compile(r"<link[^>]+https?://[^>]*>")  # an icon font that matplotlib's animations ask for
-RECORDED = "recorded-"
 LEAVE_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
 
@@ -28,8 +27,78 @@ def build(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> P
     `notebooks` gives the executed notebook of every page that runs. Any warning of Sphinx fails the build: a
     ChapterError then quotes it, and the earlier pages stay.
     """
-    stage, pages = out / "stage", out / "html"
-    _stage(root, notebooks, stage)
+    stage = _stage(root, out)
+    pages = {source: _read(executed, root) for source, executed in notebooks.items()}
+    if any(left_out(page.cells) for page in pages.values()):
+        texts = [path for path in stage.rglob("*.md") if path.name not in {source.name for source in pages}]
+        known = labels(nbformat.v4.new_markdown_cell(path.read_text("utf-8")) for path in texts)
+        known = known.union(*(labels(page.cells) for page in pages.values()))
+        for page in pages.values():
+            in_words(page, known, {path.stem for path in (*texts, *pages)})
+    for source, page in pages.items():
+        _write(page, stage / source.relative_to(root))
+    return _built(stage, out, report)
+
+
+def build_alone(root: Path, source: Path, executed: Path, out: Path, report=print) -> Path:
+    """Build one page into `out/html`, as `build` does: a book of a first page, this page and the references.
+
+    The first page says what was run. What refers to other pages of the book becomes plain text.
+    """
+    stage, name = _stage(root, out), source.relative_to(root).with_suffix("").as_posix()
+    parameters = nbformat.read(executed, as_version=4).metadata.papermill.parameters
+    page = _read(executed, root)
+    in_words(page, labels(page.cells), {source.stem, "references"})
+    _write(page, stage / source.relative_to(root))
+    (stage / "run.md").write_text(_first_page(name, parameters), "utf-8")
+    chapters = [{"file": file} for file in (name, "book/references") if file == name or (stage / f"{file}.md").exists()]
+    parts = [{"numbered": name.startswith("chapters/"), "chapters": [chapter]} for chapter in chapters]
+    (stage / "_toc.yml").write_text(json.dumps({"format": "jb-book", "root": "run", "parts": parts}))
+    return _built(stage, out, report)
+
+
+def check_files(root: Path) -> None:
+    """Raises UserError where the book lacks what its pages are built from, so that none is run in vain."""
+    for name in ("_config.yml", "book"):
+        if not (root / name).exists():
+            raise UserError(f"{root / name}: not there, and no page can be built without it; fetch it again")
+
+
+def _stage(root: Path, out: Path) -> Path:
+    stage = out / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(root / name, stage)
+    shutil.copytree(root / "book", stage / "book", ignore=LEAVE_OUT)
+    return stage
+
+
+def _read(executed: Path, root: Path):
+    return as_page(nbformat.read(executed, as_version=4), root)
+
+
+def _write(page, place: Path) -> None:
+    place.unlink(missing_ok=True)
+    place.parent.mkdir(exist_ok=True)
+    nbformat.write(page, place.with_suffix(".ipynb"))
+
+
+def _first_page(name: str, parameters: dict) -> str:
+    rows = "\n".join(f"| {key} | {json.dumps(value, ensure_ascii=False)} |" for key, value in parameters.items())
+    return f"""# A run of its own
+
+This is {{doc}}`one page of the book <{name}>`, executed with these parameters.
+The other pages are not part of it.
+
+| parameter | value |
+|---|---|
+{rows}
+"""
+
+
+def _built(stage: Path, out: Path, report) -> Path:
+    pages = out / "html"
     now = files_hash(stage.rglob("*"), stage)
     stamp = pages / ".stage"
     if stamp.is_file() and stamp.read_text() == now:
@@ -42,68 +111,8 @@ def build(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> P
     fresh = site / "_build" / "html"
     (fresh / ".stage").write_text(now)
     _swap(fresh, pages)
+    shutil.rmtree(site)
     return pages / "index.html"
-
-
-def check_files(root: Path) -> None:
-    """Raises UserError where the book lacks what its pages are built from, so that none is run in vain."""
-    for name in ("_config.yml", "book"):
-        if not (root / name).exists():
-            raise UserError(f"{root / name}: not there, and no page can be built without it; fetch it again")
-
-
-def _stage(root: Path, notebooks: dict[Path, Path], stage: Path) -> None:
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(parents=True)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(root / name, stage)
-    shutil.copytree(root / "book", stage / "book", ignore=LEAVE_OUT)
-    for source, executed in notebooks.items():
-        page = stage / source.relative_to(root)
-        page.unlink(missing_ok=True)
-        page.parent.mkdir(exist_ok=True)
-        nbformat.write(_page(nbformat.read(executed, as_version=4), root), page.with_suffix(".ipynb"))
-
-
-def _page(notebook, root: Path):
-    """The notebook as a page: origins under figures and tables, injected parameters folded."""
-    run = notebook.metadata.pop("regthesis")["run"]
-    cells = []
-    for cell in notebook.cells:
-        cells.append(cell)
-        tags = cell.metadata.get("tags", [])
-        if "injected-parameters" in tags:
-            cell.metadata["tags"] = [*tags, "hide-cell"]
-        if lines := _origins(cell, run, root):
-            cells.append(nbformat.v4.new_markdown_cell("\n".join(lines), id=f"{cell.id}-provenance"))
-        cell.metadata.pop("papermill", None)
-        _offline(cell)
-    notebook.metadata.pop("papermill", None)
-    notebook.cells = cells
-    return notebook
-
-
-def _origins(cell, run: dict, root: Path) -> list[str]:
-    """Where what a cell shows comes from, a line of HTML each.
-
-    A tag `recorded-NAME` says that it shows data of that recorded run, `provenance` that it shows this run's; a figure
-    without either shows this run's.
-    """
-    tags = cell.metadata.get("tags", [])
-    names = [tag.removeprefix(RECORDED) for tag in tags if tag.startswith(RECORDED)]
-    lines = [provenance.recorded_line(root / "data" / "recorded" / name) for name in names]
-    if "provenance" in tags or ("figure" in cell.metadata.get("mystnb", {}) and not names):
-        lines.append(provenance.line(cell.metadata.papermill["duration"], run))
-    return lines
-
-
-def _offline(cell) -> None:
-    """Take links to the network out of HTML outputs; give their pictures the words that the cell has for them."""
-    alt = html.escape(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
-    for output in cell.get("outputs", []):
-        if "text/html" in output.get("data", {}):
-            text = LINK_OUTSIDE.sub("", output.data["text/html"])
-            output.data["text/html"] = text.replace("<img ", f'<img alt="{alt}" ') if alt else text
 
 
 def _jupyter_book(stage: Path, site: Path, log: Path) -> None:

@@ -10,8 +10,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from regthesis import datasets
 from regthesis.book.chapters import Page, check_origin, notebook_pages, profile_parameters
 from regthesis.book.press import provenance
+from regthesis.book.press.needs import needs_of, without
 from regthesis.book.press.resume import files_hash, inputs
 from regthesis.errors import UserError
 from regthesis.files import whole
@@ -49,6 +51,7 @@ def execute(
     parameters = profile_parameters(profile, page, root) | overrides
     check_origin(parameters, page)
     check_device(parameters.get("device", "cpu"))
+    source = _allowed(page, parameters)
     own = _verdicts(page, results)
     earlier = takewhile(lambda other: other != page, notebook_pages(root))
     others = [] if page.number else [_verdicts(other, results) for other in earlier]
@@ -68,9 +71,9 @@ def execute(
     report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
     run = provenance.collect(root, profile, parameters, page.source.parent)
     with _set_aside(own):
-        notebook = _papermill(page, parameters, out, results)
+        notebook = _papermill(page, source, parameters, out, results)
     now["verdicts"] = files_hash([own], results)
-    notebook.metadata["regthesis"] = {"inputs": now, "run": run}
+    notebook.metadata["regthesis"] = {"inputs": now, "run": run, "machine": provenance.machine()}
     with whole(target) as sibling:
         nbformat.write(notebook, sibling)
     return target
@@ -107,8 +110,18 @@ def executed_from(notebook: Path) -> dict[str, str]:
         return {}
 
 
-def _papermill(page: Page, parameters: dict[str, Any], out: Path, results: Path):
+def _allowed(page: Page, parameters: dict[str, Any]):
+    """The page as a notebook in which cells that need what its data lack have become notes."""
     import jupytext
+
+    notebook = jupytext.read(page.source)
+    if needs := needs_of(notebook.cells):
+        data = datasets.open(parameters["dataset"], page.source.parent / parameters["data_root"])
+        notebook.cells = without(notebook.cells, {need for need in needs if not data.has(need)})
+    return notebook
+
+
+def _papermill(page: Page, notebook, parameters: dict[str, Any], out: Path, results: Path):
     import papermill
 
     partial, failed = out / f".{page.name}.running.ipynb", out / f"{page.name}.failed.ipynb"
@@ -117,7 +130,7 @@ def _papermill(page: Page, parameters: dict[str, Any], out: Path, results: Path)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
     try:
         return papermill.execute_notebook(
-            jupytext.read(page.source),
+            notebook,
             str(partial).replace("{", "{{").replace("}", "}}"),  # papermill formats it
             parameters,
             kernel_name="python3",

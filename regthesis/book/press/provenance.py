@@ -2,6 +2,9 @@
 
 import html
 import json
+import os
+import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ from typing import Any
 from regthesis.book.press.resume import data_hash
 from regthesis.errors import UserError
 
-__all__ = ["collect", "commit", "line", "recorded_line"]
+__all__ = ["collect", "commit", "line", "machine", "processor", "recorded_line", "time_line"]
 
 
 def commit(root: Path) -> str:
@@ -41,9 +44,29 @@ def collect(root: Path, profile: str, parameters: dict[str, Any], folder: Path) 
     }
 
 
+def machine() -> dict[str, str | int]:
+    """The processor's model and the number of cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"processor": processor(), "cores": cores}
+
+
+def processor() -> str:
+    """The processor's model."""
+    path = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", path.read_text()) if path.is_file() else None
+    return found[1] if found else platform.processor() or platform.machine()
+
+
 def line(seconds: float, run: dict[str, str]) -> str:
     """One line of HTML from `collect`'s dictionary and the seconds that this result took."""
     return _line([*_facts(run), f"{seconds:.1f} s"])
+
+
+def time_line(seconds: float, machine: dict[str, str | int]) -> str:
+    """One line of HTML on how long a page took, on what machine."""
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+    took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
+    return f'<p class="took">This page took {took} on {cores}, {html.escape(str(machine["processor"]))}.</p>'
 
 
 def recorded_line(folder: Path) -> str:
