@@ -25,11 +25,11 @@ def run(chapter, parameters, profile, out, force):
     """
     from regthesis.book.chapters import book_root, check_installed, find_page, typed
 
+    root = book_root()
     check_installed()
     from regthesis.book.press.build import build_alone, check_files
     from regthesis.book.press.execute import execute, run_name
 
-    root = book_root()
     page = find_page(chapter, root)
     overrides = {name: typed(name, value, page) for name, value in parameters}
     build = root / "_build"
@@ -53,6 +53,7 @@ def book(profile, force):
     from regthesis.book.chapters import book_root, check_installed, notebook_pages, profile_parameters
 
     root = book_root()
+    check_installed()
     from regthesis.book.press.build import build, check_files
     from regthesis.book.press.execute import execute
 
