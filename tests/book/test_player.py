@@ -55,6 +55,21 @@ def test_figures_are_closed_while_they_come():
     assert seen == [[], [], []] and not plt.get_fignums()
 
 
+def test_one_figure_may_be_drawn_again_and_nothing_in_it_jumps():
+    with plt.rc_context({"figure.constrained_layout.use": True}):
+        figure, ax = plt.subplots(figsize=(2, 2))
+    places = []
+
+    def drawn():
+        for label in ("", "a label that takes room"):
+            ax.set(title=label, xlabel=label)
+            yield figure
+            places.append(ax.get_position().bounds)
+
+    player = Player(drawn(), {"t": "xy"})
+    assert places[0] == places[1] and content(player)["frames"][0] != content(player)["frames"][1]
+
+
 def test_the_axes_are_those_of_the_first_frame():
     numbers = count()
     made = [plt.subplots(1, next(numbers) + 1)[0] for _ in range(3)]

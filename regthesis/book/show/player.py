@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -89,8 +90,10 @@ class Player:
 
 def _drawn(figure: Figure) -> Image.Image:
     figure.set_dpi(DPI)
-    figure.canvas.draw()
-    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    canvas = FigureCanvasAgg(figure)  # one that closing does not take away
+    canvas.draw()
+    figure.set_layout_engine("none")  # where the same figure comes again, nothing jumps
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     plt.close(figure)
     return picture.quantize(COLOURS, dither=Image.Dither.NONE)
 

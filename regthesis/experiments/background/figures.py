@@ -1,4 +1,4 @@
-"""Pictures of chapter 2: what a displacement reads, similarities over a shift, modes, and motion over time."""
+"""Pictures of chapter 2: what a displacement reads, similarities over a shift, and what modes explain."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from regthesis import kernels
-from regthesis.book.show.slices import draw, draw_grid, flat
+from regthesis.book.show.slices import flat
 from regthesis.book.show.style import PALETTE, WIDTH
 from regthesis.kernels.shapes import Float, Tensor
 
-__all__ = ["area", "curves", "fields_and_curve", "modes", "motion", "pull", "traversal"]
+__all__ = ["area", "curves", "modes", "pull"]
 
 
 def pull(moving: Float[Tensor, "1 1 1 n"], u: Float[Tensor, "1 2 1 n"]):
@@ -50,19 +50,6 @@ def curves(tables: Mapping[str, pd.DataFrame], xlabel: str, columns: int = 3):
     return figure
 
 
-def fields_and_curve(fields: Mapping[str, Float[Tensor, "1 2 y x"]], table: pd.DataFrame, xlabel: str, ylabel: str):
-    """Deformed grids, and beside them one line a column of a table."""
-    figure, axes = plt.subplots(1, len(fields) + 1, figsize=(WIDTH, 2.6))
-    for ax, (name, u) in zip(axes, fields.items(), strict=False):
-        draw_grid(ax, u, name)
-    for column, colour in zip(table, (PALETTE["orange"], PALETTE["blue"]), strict=False):
-        axes[-1].plot(table.index, table[column], color=colour, label=column)
-    axes[-1].axhline(0, color=PALETTE["grey"], linewidth=0.8)
-    axes[-1].set(xlabel=xlabel, ylabel=ylabel)
-    axes[-1].legend()
-    return figure
-
-
 def modes(explained: Float[Tensor, " k"], errors: Mapping[str, Sequence[float]]):
     """Variance that the first modes explain, and the share of motions that they do not reach, both from 0 to 1."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
@@ -75,26 +62,6 @@ def modes(explained: Float[Tensor, " k"], errors: Mapping[str, Sequence[float]])
     return figure
 
 
-def traversal(images: Mapping[str, Tensor], fields: Sequence[Float[Tensor, "1 2 y x"]]):
-    """A row of images under their names and, below each, its deformation."""
-    figure, axes = plt.subplots(2, len(images), figsize=(WIDTH, 2 * WIDTH / len(images) + 0.3))
-    for column, (name, image), u in zip(axes.T, images.items(), fields, strict=True):
-        draw(column[0], image, name)
-        draw_grid(column[1], u, every=3)
-    return figure
-
-
 def area(labels: Tensor, label: int, spacing: Sequence[float]) -> np.ndarray:
     """Area in cm2 of a label in each slice of a batch `(n, 1, y, x)`; `spacing` in mm."""
     return (labels == label).flatten(1).sum(1).numpy() * spacing[0] * spacing[1] / 100
-
-
-def motion(tracked: Mapping[str, np.ndarray], masks: Mapping[int, float]):
-    """Curves over the frames from 1 on, starting at the mask of frame 0; a dot for each frame with a mask."""
-    figure, ax = plt.subplots(figsize=(WIDTH, 2.8))
-    for (name, values), colour in zip(tracked.items(), ("blue", "orange", "green"), strict=False):
-        ax.plot(range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name)
-    ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=7, label="masks", zorder=0)
-    ax.set(xlabel="frame", ylabel="area of the left cavity (cm²)", ylim=(0, None))
-    ax.legend(ncols=2)
-    return figure
