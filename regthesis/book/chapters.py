@@ -46,6 +46,11 @@ class Page:
         head = self.name.partition("_")[0]
         return int(head) if head.isascii() and head.isdigit() else None
 
+    @property
+    def reads_verdicts(self) -> bool:
+        """The scorecard shows what the pages before it have noted, and waits for them."""
+        return self.name == "scorecard"
+
 
 def book_root() -> Path:
     """The nearest folder, from here upwards, with a `_toc.yml`; else the checkout this package lives in.

@@ -55,12 +55,12 @@ def book(profile, force):
     root = book_root()
     check_installed()
     from regthesis.book.press.build import build, check_files
-    from regthesis.book.press.execute import execute
+    from regthesis.book.press.execute import execute_all
 
     pages = notebook_pages(root)
     for page in pages:  # what is wrong with any of them is said before the first is run
         profile_parameters(profile, page, root)
     check_files(root)
     out, results = root / "_build" / "executed" / profile, root / "_build" / "results" / profile
-    executed = {page.source: execute(page, root, profile, {}, out, results, force, report=say) for page in pages}
+    executed = execute_all(pages, root, profile, out, results, force, report=say)
     click.echo(build(root, executed, root / "_build", report=say).as_uri())

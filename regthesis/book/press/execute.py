@@ -5,10 +5,15 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from itertools import takewhile
+from functools import partial
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
+
+import nbformat
+import torch
 
 from regthesis import datasets
 from regthesis.book.chapters import Page, check_origin, notebook_pages, profile_parameters
@@ -19,7 +24,9 @@ from regthesis.errors import UserError
 from regthesis.files import whole
 from regthesis.train.parallel import check_device
 
-__all__ = ["ChapterError", "execute", "run_name"]
+__all__ = ["ChapterError", "execute", "execute_all", "run_name"]
+
+SIDE_BY_SIDE = 2  # pages at a time
 
 
 class ChapterError(RuntimeError):
@@ -35,26 +42,26 @@ def execute(
     results: Path,
     force: bool = False,
     keep: bool = False,
+    threads: int | None = None,
     report=print,
 ) -> Path:
     """Execute `page` into `out/<page>.ipynb`, unless what lies there came from the same inputs.
 
-    The kernel starts in the page's own folder, as it does in JupyterLab. Verdicts of the ledger go to the
-    folder `results` (environment variable REGTHESIS_RESULTS); a page outside the chapters, such as the
-    scorecard, runs again when those of the pages before it change. With `keep` a notebook of other parameters in `out`
+    The kernel starts in the page's own folder, as it does in JupyterLab, and computes with `threads` threads where they
+    are given. Verdicts of the ledger go to the
+    folder `results` (environment variable REGTHESIS_RESULTS); the scorecard runs again when those of the pages before
+    it change. With `keep` a notebook of other parameters in `out`
     stays, unless by `force`. Raises UserError for bad parameters, folders and devices, and for a notebook to be kept;
     ChapterError where a cell fails: the earlier notebook and verdicts then stay as they were, and
     `<page>.failed.ipynb` shows how far it came.
     """
-    import nbformat
-
     parameters = profile_parameters(profile, page, root) | overrides
     check_origin(parameters, page)
     check_device(parameters.get("device", "cpu"))
     source = _allowed(page, parameters)
     own = _verdicts(page, results)
     earlier = takewhile(lambda other: other != page, notebook_pages(root))
-    others = [] if page.number else [_verdicts(other, results) for other in earlier]
+    others = [_verdicts(other, results) for other in earlier] if page.reads_verdicts else []
     now = inputs(page.source, parameters, root)
     now |= {"verdicts": files_hash([own], results), "verdicts of others": files_hash(others, results)}
     target = out / f"{page.name}.ipynb"
@@ -70,13 +77,34 @@ def execute(
     _writable(out), _writable(results)
     report(f"{page.name}: running ({', '.join(changed) + ' changed' if before and changed else 'anew'})")
     run = provenance.collect(root, profile, parameters, page.source.parent)
-    with _set_aside(own):
-        notebook = _papermill(page, source, parameters, out, results)
+    run |= {"threads": str(threads)} if threads else {}
+    with _set_aside(own), _seen_by_kernels(results, threads):
+        notebook = _papermill(page, source, parameters, out, bar=threads is None)
     now["verdicts"] = files_hash([own], results)
     notebook.metadata["regthesis"] = {"inputs": now, "run": run, "machine": provenance.machine()}
     with whole(target) as sibling:
         nbformat.write(notebook, sibling)
     return target
+
+
+def execute_all(
+    pages: list[Page], root: Path, profile: str, out: Path, results: Path, force: bool = False, report=print
+) -> dict[Path, Path]:
+    """Execute pages as `execute` does, two at a time with half of the cores each; give each its notebook.
+
+    The scorecard waits for the pages before it. Where a page fails, those that run by then are finished.
+    """
+    executed, share = {}, max(1, torch.get_num_threads() // SIDE_BY_SIDE)
+    one = partial(execute, root=root, profile=profile, overrides={}, out=out, results=results, force=force)
+    with ProcessPoolExecutor(SIDE_BY_SIDE) as pool:  # processes, because papermill changes the folder it works in
+        for _, some in groupby(pages, key=lambda page: page.reads_verdicts):
+            running = {page.source: pool.submit(one, page, threads=share, report=report) for page in some}
+            try:
+                executed |= {source: notebook.result() for source, notebook in running.items()}
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return executed
 
 
 def run_name(parameters: dict[str, Any]) -> str:
@@ -121,33 +149,47 @@ def _allowed(page: Page, parameters: dict[str, Any]):
     return notebook
 
 
-def _papermill(page: Page, notebook, parameters: dict[str, Any], out: Path, results: Path):
+def _papermill(page: Page, notebook, parameters: dict[str, Any], out: Path, bar: bool):
     import papermill
 
-    partial, failed = out / f".{page.name}.running.ipynb", out / f"{page.name}.failed.ipynb"
+    running, failed = out / f".{page.name}.running.ipynb", out / f"{page.name}.failed.ipynb"
     failed.unlink(missing_ok=True)
-    os.environ["REGTHESIS_RESULTS"] = str(results.resolve())
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
     try:
         return papermill.execute_notebook(
             notebook,
-            str(partial).replace("{", "{{").replace("}", "}}"),  # papermill formats it
+            str(running).replace("{", "{{").replace("}", "}}"),  # papermill formats it
             parameters,
             kernel_name="python3",
             language="python",
             cwd=page.source.parent,
+            progress_bar=bar,
             extra_arguments=["--IPKernelApp.log_level=40"],  # no remarks on the transport
         )
     except papermill.PapermillExecutionError as error:
-        os.replace(partial, failed)
+        os.replace(running, failed)
         if error.ename == "UserError":
             raise UserError(f"{page.name}, cell {error.exec_count}: {error.evalue}") from None
         cell = "\n".join(f"    {text}" for text in error.source.splitlines())
         message = f"{page.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
         raise ChapterError(f"{message}\n{cell}\n  see {failed}") from None
     finally:
-        del os.environ["REGTHESIS_RESULTS"]
-        partial.unlink(missing_ok=True)
+        running.unlink(missing_ok=True)
+
+
+@contextmanager
+def _seen_by_kernels(results: Path, threads: int | None) -> Iterator[None]:
+    """What a kernel that starts meanwhile finds in its environment."""
+    new = {"REGTHESIS_RESULTS": str(results.resolve())}
+    new["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve each other
+    if threads:
+        new |= dict.fromkeys(("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"), str(threads))
+    before = {name: os.environ.get(name) for name in new}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @contextmanager
