@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from regthesis.datasets import acdc
+from regthesis import datasets
 from regthesis.errors import UserError
 from regthesis.shipped import CHECKOUT
 
@@ -26,8 +26,6 @@ __all__ = [
     "profile_parameters",
     "typed",
 ]
-
-OWN = "folder"  # the data set of own pairs, which a CSV lists
 
 
 @dataclass(frozen=True)
@@ -174,16 +172,12 @@ def parameters_of(page: Page) -> dict[str, tuple[Any, str]]:
 def check_origin(parameters: dict[str, Any], page: Page) -> None:
     """Refuse to call a phantom a patient, a patient a phantom, or a folder a list of own pairs.
 
-    Raises UserError where `dataset` is not what lies in `data_root`.
+    Raises UserError where `dataset` is not what lies in `data_root`, unless nothing does.
     """
-    if not {"dataset", "data_root"} <= parameters.keys():
-        return
-    wanted, root = parameters["dataset"], page.source.parent / parameters["data_root"]
-    if (wanted == OWN) != root.is_file() and root.exists():
-        form = "the CSV of own pairs" if wanted == OWN else "a folder; own pairs are dataset folder"
-        raise UserError(f"dataset {wanted} wants as data_root {form}, not {root}")
-    if root.is_dir() and (there := acdc.origin(root)) != wanted:
-        raise UserError(f"dataset is {wanted}, but data_root {root} holds {there} data: give both, and alike")
+    if {"dataset", "data_root"} <= parameters.keys():
+        root = page.source.parent / parameters["data_root"]
+        if root.exists():
+            datasets.open(parameters["dataset"], root)
 
 
 def typed(name: str, text: str, page: Page) -> Any:

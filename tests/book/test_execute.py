@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+import torch
 from click.testing import CliRunner
 
-from regthesis.book.chapters import Page, check_origin, find_page, profile_parameters, typed
+from regthesis.book.chapters import Page, check_origin, find_page, notebook_pages, profile_parameters, typed
 from regthesis.book.press import build
-from regthesis.book.press.execute import ChapterError, execute, run_name
+from regthesis.book.press.execute import ChapterError, execute, execute_all, run_name
 from regthesis.book.press.resume import data_hash, inputs
 from regthesis.cli import main
 from regthesis.errors import UserError
@@ -196,12 +197,12 @@ def test_own_pairs_count_with_all_that_their_list_names(tmp_path):
     assert len(set(seen)) == 4 and seen[-1] == seen[-2]
 
 
-@pytest.mark.parametrize("dataset, root, message", [("folder", "data", "the CSV"), ("acdc", "pairs.csv", "a folder")])
-def test_own_pairs_are_a_list_and_data_sets_are_folders(tmp_path, dataset, root, message):
+@pytest.mark.parametrize("dataset, root", [("folder", "data"), ("acdc", "pairs.csv"), ("phantom", "pairs.csv")])
+def test_data_are_what_they_are_called(tmp_path, dataset, root):
     (tmp_path / "data").mkdir()
     (tmp_path / "pairs.csv").write_text("moving,fixed\n")
     page = Page(tmp_path / "02_page.md")
-    with pytest.raises(UserError, match=f"dataset {dataset} wants as data_root {message}"):
+    with pytest.raises(UserError, match="pairs.csv holds folder data|no patient folder"):
         check_origin({"dataset": dataset, "data_root": root}, page)
     check_origin({"dataset": "folder", "data_root": "pairs.csv"}, page)
 
@@ -431,6 +432,31 @@ print("masks")
 print("both")
 ```
 """
+
+
+@pytest.mark.slow
+def test_pages_run_side_by_side_and_the_scorecard_after_them(book, capfd):
+    other = (book / "chapters" / "02_background.md").read_text().replace('"2.json"', '"3.json"')
+    (book / "chapters" / "03_other.md").write_text(other)
+    (book / "_toc.yml").write_text(TOC.replace("{file: book/sc", "{file: chapters/03_other}, {file: book/sc"))
+    executed = execute_all(notebook_pages(book), book, "quick", book / "out", book / "results")
+    scorecard = executed[book / "book" / "scorecard.md"]
+    assert printed(scorecard).count("'3'") == 2
+    alone = run(book, report=lambda text: None)
+    assert printed(alone) == printed(executed[book / "chapters" / "02_background.md"]) == "3 2.0 chapters\n"
+    assert capfd.readouterr().out.splitlines()[-1] == "scorecard: running (anew)"
+    threads = nbformat.read(scorecard, as_version=4).metadata["regthesis"]["run"]["threads"]
+    assert int(threads) == max(1, torch.get_num_threads() // 2)
+
+
+@pytest.mark.slow
+def test_where_a_page_fails_the_others_that_run_are_kept(book):
+    other = (book / "chapters" / "02_background.md").read_text().replace("if bad:", "if True:")
+    (book / "chapters" / "03_other.md").write_text(other)
+    (book / "_toc.yml").write_text(TOC.replace("{file: book/sc", "{file: chapters/03_other}, {file: book/sc"))
+    with pytest.raises(ChapterError, match="03_other failed in cell 3"):
+        execute_all(notebook_pages(book), book, "quick", book / "out", book / "results")
+    assert sorted(path.name for path in (book / "out").iterdir()) == ["02_background.ipynb", "03_other.failed.ipynb"]
 
 
 @pytest.mark.slow
