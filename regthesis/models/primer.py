@@ -1,5 +1,7 @@
 """The smallest network that learns to register slices: f_omega of Eq. 2.3, for chapter 2."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn.functional import leaky_relu
@@ -39,9 +41,12 @@ class Primer(nn.Module):
 
 
 def overlap(
-    u: Float[Tensor, "b 2 y x"], moving: Int[Tensor, "b 1 y x"], fixed: Int[Tensor, "b 1 y x"]
+    u: Float[Tensor, "b 2 y x"],
+    moving: Int[Tensor, "b 1 y x"],
+    fixed: Int[Tensor, "b 1 y x"],
+    labels: Sequence[int],
 ) -> Float[Tensor, ""]:
-    """Mean DICE of labels 1 to 3 over a whole batch, differentiable in u: the moving masks are warped linearly."""
-    a, b = (torch.cat([mask == label for label in (1, 2, 3)], 1).to(u.dtype) for mask in (moving, fixed))
+    """Mean DICE of some labels over a whole batch, differentiable in u: the moving masks are warped linearly."""
+    a, b = (torch.cat([mask == label for label in labels], 1).to(u.dtype) for mask in (moving, fixed))
     a = kernels.warp(a, u)
     return (2 * (a * b).sum((0, 2, 3)) / (a + b).sum((0, 2, 3)).clamp(min=1)).mean()

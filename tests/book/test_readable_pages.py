@@ -19,7 +19,7 @@ FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell", "parameters"
 BOOKKEEPING = re.compile(r"^\s*(?:import|from) |\bledger\.\w|\bsay\(|\brcParams\b", re.MULTILINE)
 EQUATION = re.compile(r"\$\$[^$]+\$\$ \((eq-\d[\w-]*)\)|^:label: (eq-\d[\w-]*)$", re.MULTILINE)
 OF_THE_PRINT = re.compile(r"(?<!thesis )\b(?:tables?|tabs?\.|figures?|figs?\.) \d+\.\d+", re.IGNORECASE)
-OPENING = ("**Learning goals.**", "**Prerequisites.**", "**In 90 minutes.**")
+OPENING = ("**Learning goals.**", "**Prerequisites.**", "**In ninety minutes.**")
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 every_chapter = pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.name)
 
@@ -45,8 +45,8 @@ def undescribed(cell) -> bool:
     """Whether a cell draws without a caption, a name to refer to, or a text for those who cannot see."""
     settings = cell.metadata.get("mystnb", {})
     figure, image = settings.get("figure", {}), settings.get("image", {})
-    draws = "plt.show()" in cell.source or "Player(" in cell.source or bool(figure)
-    return draws and not (figure.get("caption") and figure.get("name") and image.get("alt"))
+    draws = bool(figure) or re.search(r"plt\.show\(\)|\bPlayer\(|\bplayers\.\w+\(", cell.source)
+    return bool(draws) and not (figure.get("caption") and figure.get("name") and image.get("alt"))
 
 
 def open_bookkeeping(cell) -> list[str]:

@@ -66,12 +66,12 @@ def test_overlap_without_motion_is_the_mean_dice_of_the_labels():
     torch.manual_seed(0)
     moving, fixed = torch.randint(0, 4, (2, 1, 16, 12)), torch.randint(0, 4, (2, 1, 16, 12))
     expected = sum(dice(fixed, moving, (label,)) for label in (1, 2, 3)) / 3
-    assert float(overlap(torch.zeros(2, 2, 16, 12), moving, fixed)) == pytest.approx(expected, abs=1e-6)
+    assert float(overlap(torch.zeros(2, 2, 16, 12), moving, fixed, (1, 2, 3))) == pytest.approx(expected, abs=1e-6)
 
 
 def test_overlap_of_empty_masks_is_zero_with_a_gradient():
     u = torch.zeros(1, 2, 8, 8, requires_grad=True)
     empty = torch.zeros(1, 1, 8, 8, dtype=torch.long)
-    value = overlap(u, empty, empty)
+    value = overlap(u, empty, empty, (1, 2))
     value.backward()
     assert value == 0 and torch.isfinite(u.grad).all()

@@ -97,7 +97,7 @@ def window(case: Case) -> tuple[slice, slice]:
     labelled = case.moving_mask > 0 if case.masks else torch.zeros(1, 1, *case.grid.shape)
     if not labelled.any():
         return slice(None), slice(None)
-    labelled, sides = labelled.flatten(0, 2).any(0), []
+    labelled, sides = labelled.flatten(0, -3).any(0), []
     for axis in (1, 0):
         inside = labelled.any(axis).nonzero()
         sides.append(slice(max(int(inside.min()) - CROP, 0), int(inside.max()) + CROP + 1))

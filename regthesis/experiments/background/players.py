@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from regthesis import kernels
 from regthesis.book.show.player import Player
-from regthesis.book.show.slices import draw, draw_grid, middle, window
+from regthesis.book.show.slices import draw, draw_grid, window
 from regthesis.book.show.style import PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
@@ -43,25 +43,24 @@ def growing(v: Float[Tensor, "1 2 y x"], lowest: pd.DataFrame) -> Player:
     return Player(frames(), {"largest |v|": labels}, start=(len(labels) - 1,))
 
 
-def traversal(
-    case: Case, ways: Mapping[str, Sequence[Float[Tensor, "1 3 z y x"]]], amplitudes: Sequence[float]
-) -> Player:
-    """A heart at end diastole moved along each direction, its middle slice as a picture and the motion as a grid.
+def traversal(walks: Mapping[str, Sequence[Case]], amplitudes: Sequence[float]) -> Player:
+    """A slice moved along each direction, as a picture beside the deformed grid.
 
-    `ways` has, by direction, a displacement at each of the `amplitudes`, which are in standard deviations.
+    `walks` has, by direction, the slice (a case in 2-D) moved by each of the `amplitudes`, which are in standard
+    deviations, with the displacement in the place of its truth. Its masks are those before the motion.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
-    cut = (..., middle(case), *window(case))
 
     def frames():
-        for displacements in ways.values():
-            for u in displacements:
+        for walk in walks.values():
+            for one in walk:
                 left.clear(), right.clear()
-                draw(left, kernels.warp(case.moving, u)[cut], "end diastole, moved")
-                draw_grid(right, u[:, 1:][cut], "deformation")
+                cut = (..., *window(one))
+                draw(left, one.moving[cut], "end diastole, moved")
+                draw_grid(right, one.truth[cut], "deformation")
                 yield figure
 
-    sliders = {"direction": list(ways), "amplitude": [f"{amplitude:+g} sd" for amplitude in amplitudes]}
+    sliders = {"direction": list(walks), "amplitude": [f"{amplitude:+g} sd" for amplitude in amplitudes]}
     return Player(frames(), sliders, start=(0, len(amplitudes) - 1))
 
 
