@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import SimpleITK as sitk
+import torch
 
 from regthesis import kernels
 from regthesis.geometry import Grid
@@ -17,9 +19,10 @@ from regthesis.kernels.shapes import Float, Int, Tensor
 class Deformation:
     """The map phi = id + u from a fixed grid into the moving image, one for every fixed frame of a case.
 
-    `u` is `(n, d, *space)` in voxels, so that `M(x + u(x))` is the moving image seen from the fixed grid;
-    `velocity` is a stationary velocity field with `u = exp(velocity)` where the method has one;
-    `code` is the latent code `(n, d_z)` of a learned model; `seconds` is what the registration took.
+    `u` is `(n, d, *space)` in voxels, so that `M(x + u(x))` is the moving image seen from the fixed grid.
+    `velocity`, where the method has one, is the stationary velocity field with `u = exp(velocity)`, which was squared
+    `steps` times (None: as often as `kernels.exp` chooses). `code` is the latent code `(n, d_z)` of a learned model;
+    `seconds` is what the registration took.
     """
 
     u: Float[Tensor, "n d *space"]
@@ -27,6 +30,27 @@ class Deformation:
     velocity: Float[Tensor, "n d *space"] | None = None
     code: Float[Tensor, "n z"] | None = None
     seconds: float = float("nan")
+    steps: int | None = None
+
+    @classmethod
+    def exp(cls, velocity: Float[Tensor, "n d *space"], grid: Grid, steps: int | None = None, **about) -> Deformation:
+        """The flow at time 1 of stationary velocities in voxels, by so many squarings; `about` are other fields."""
+        return cls(kernels.exp(velocity, steps), grid, velocity, steps=steps, **about)
+
+    @classmethod
+    def stack(cls, parts: Sequence[Deformation]) -> Deformation:
+        """The deformations of one method and grid, one after the other; velocities and codes where all have them."""
+        first = parts[0]
+        fields = {}
+        for name in ("u", "velocity", "code"):
+            values = [getattr(part, name) for part in parts]
+            fields[name] = None if any(value is None for value in values) else torch.cat(values)
+        return replace(first, **fields, seconds=sum(part.seconds for part in parts))
+
+    def to(self, device: torch.device | str) -> Deformation:
+        """The same deformation on another device."""
+        fields = {name: getattr(self, name) for name in ("u", "velocity", "code")}
+        return replace(self, **{name: value.to(device) for name, value in fields.items() if value is not None})
 
     def warp(self, image: Float[Tensor, "b c *space"]) -> Float[Tensor, "n c *space"]:
         """The moving image resampled on the fixed grid; one image serves all frames."""
@@ -37,9 +61,9 @@ class Deformation:
         return kernels.warp_labels(labels.expand(len(self.u), *labels.shape[1:]), self.u)
 
     def inverse(self) -> Deformation:
-        """The map back, from the moving grid into the fixed image: exp(-v) where there is a velocity."""
+        """The map back, from the moving grid into the fixed image: exp(-v) by as many squarings, if there is a v."""
         if self.velocity is not None:
-            return Deformation(kernels.exp(-self.velocity), self.grid, -self.velocity)
+            return Deformation.exp(-self.velocity, self.grid, self.steps)
         return Deformation(kernels.inverse(self.u), self.grid)
 
     def compose(self, inner: Deformation) -> Deformation:

@@ -17,9 +17,10 @@ from regthesis.identity import is_exact
 from regthesis.shipped import DATA
 from regthesis.train import load_weights, read_card
 
-__all__ = ["WEIGHTS", "Card", "card_of", "load", "networks", "refuse_stranger", "unseen", "weight_files"]
+__all__ = ["WEIGHTS", "Card", "card_of", "load", "networks", "refuse_stranger", "shipped", "unseen", "weight_files"]
 
 WEIGHTS = DATA / "weights"
+DEFAULT = "acdc"  # whose networks register images of no known data set: they were trained on patients, not phantoms
 
 
 class Card:
@@ -33,7 +34,7 @@ class Card:
         if "identities" not in content:
             raise UserError(f"{file}: does not say whom the network has seen; train it again with this version")
         self.dataset: str = content.get("dataset", "")
-        self.seen = frozenset([*content.get("trained", ()), *content.get("validated", ())])
+        self.used = frozenset([*content.get("trained", ()), *content.get("validated", ())])
         self.names: dict[str, set[str]] = {}
         for name, marks in content["identities"].items():
             for mark in marks:
@@ -45,22 +46,29 @@ class Card:
 
     def has_seen(self, identity: Collection[str]) -> bool:
         """Whether the network was trained or validated on a case."""
-        return not self.seen.isdisjoint(self.names_of(identity))
+        return not self.used.isdisjoint(self.names_of(identity))
 
 
-def weight_files(weights: Path, recipe: str) -> list[Path]:
-    """The files of weights in a folder, one a fold, or the one file that `weights` is; `recipe` makes some.
+def shipped(name: str, dataset: str = DEFAULT) -> Path:
+    """The folder of the shipped weights called `name`, "s3" for instance, that were trained on a data set."""
+    return WEIGHTS / dataset / name
+
+
+def weight_files(weights: Path, command: str) -> list[Path]:
+    """The files of weights in a folder, one for each fold, or the one file that `weights` is.
+
+    `command` is what `regthesis train` calls such networks, for the message.
 
     Raises:
         UserError: there are none.
     """
     files = sorted(weights.rglob("weights.safetensors")) if weights.is_dir() else [weights]
     if not any(file.is_file() for file in files):
-        raise UserError(f"{weights}: no weights; train some with `regthesis train {recipe}`")
+        raise UserError(f"{weights}: no weights; train some with `regthesis train {command}`")
     return files
 
 
-def unseen(weights: Path, recipe: str, case_id: str, identity: Collection[str], dataset: str) -> Path:
+def unseen(weights: Path, command: str, case_id: str, identity: Collection[str], dataset: str) -> Path:
     """The file of weights, of those in a folder, that may register a case: the first whose network has not seen it.
 
     A case read by the reader of the network's own `dataset` must be on its card: of a stranger nobody can say whether
@@ -70,12 +78,12 @@ def unseen(weights: Path, recipe: str, case_id: str, identity: Collection[str], 
         UserError: there are no weights.
         Refused: all have seen the case, or it is such a stranger.
     """
-    cards = {file: card_of(file) for file in weight_files(weights, recipe)}
-    free = [file for file, card in cards.items() if not card.has_seen(identity)]
-    if not free:
+    cards = {file: card_of(file) for file in weight_files(weights, command)}
+    usable = [file for file, card in cards.items() if not card.has_seen(identity)]
+    if not usable:
         raise Refused(f"{case_id}: all networks in {weights} have seen this patient; leave the patient's fold out")
     refuse_stranger(cards.values(), weights, case_id, identity, dataset)
-    return free[0]
+    return usable[0]
 
 
 def refuse_stranger(
@@ -90,19 +98,21 @@ def refuse_stranger(
         )
 
 
-def networks(weights: Path, kind: type[nn.Module], recipe: str = "deformation") -> Iterator[tuple[nn.Module, dict]]:
+def networks(
+    weights: Path, network_class: type[nn.Module], command: str = "deformation"
+) -> Iterator[tuple[nn.Module, dict]]:
     """The network of each fold in the folder `weights`, and its card.
 
     Raises:
         UserError: there is none, or one is broken.
     """
-    for file in weight_files(Path(weights), recipe):
-        yield load_weights(file, kind)
+    for file in weight_files(Path(weights), command):
+        yield load_weights(file, network_class)
 
 
-def load(file: Path, kind: type[nn.Module]) -> nn.Module:
+def load(file: Path, network_class: type[nn.Module]) -> nn.Module:
     """The network of a file, read once; one that was trained again is another one."""
-    return _load(file, file.stat().st_mtime_ns, kind)
+    return _load(file, file.stat().st_mtime_ns, network_class)
 
 
 def card_of(file: Path) -> Card:
@@ -111,8 +121,8 @@ def card_of(file: Path) -> Card:
 
 
 @lru_cache(maxsize=8)
-def _load(file: Path, written: int, kind: type[nn.Module]) -> nn.Module:
-    return load_weights(file, kind)[0]
+def _load(file: Path, written: int, network_class: type[nn.Module]) -> nn.Module:
+    return load_weights(file, network_class)[0]
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """The package is a house of floors: a file imports only from its own floor and from floors below."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -69,3 +70,11 @@ def test_compilers_are_reached_through_the_dispatcher_alone(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_can_be_read_in_a_sitting(path):
     assert len(path.read_text().splitlines()) <= 310
+
+
+GENERAL = [path for path in FILES if room(path) in ("methods", "models", "train")]
+
+
+@pytest.mark.parametrize("path", GENERAL, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_general_room_names_no_data_set(path):
+    assert not re.search("acdc|phantom", path.read_text(), re.IGNORECASE)

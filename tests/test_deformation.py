@@ -173,3 +173,31 @@ def test_crop_or_pad_takes_equally_from_both_sides(size, target):
     for axis in range(2):
         line = np.flatnonzero(array.any(axis=1 - axis))
         assert abs(line[0] - (target[axis] - 1 - line[-1])) <= 1
+
+
+@pytest.mark.parametrize("steps", [None, 2, 7])
+def test_a_deformation_and_its_inverse_are_integrated_alike(steps):
+    """And with the default both are as they were before a deformation knew its squarings."""
+    v = smooth_field(GRID, 3.0)
+    there = Deformation.exp(v, GRID, steps)
+    assert torch.equal(there.u, kernels.exp(v, steps)) and torch.equal(there.velocity, v)
+    back = there.inverse()
+    assert torch.equal(back.u, kernels.exp(-v, steps)) and back.steps == steps
+    assert torch.equal(back.inverse().u, there.u)
+    assert steps is None or not torch.equal(back.u, kernels.exp(-v))
+
+
+def test_the_frames_of_a_sequence_are_stacked_with_all_that_is_known_of_them():
+    frames = [Deformation.exp(smooth_field(GRID, seed=seed), GRID, 4, seconds=1.5) for seed in range(3)]
+    whole = Deformation.stack(frames)
+    assert whole.u.shape == (3, 3, *GRID.shape) and whole.steps == 4 and whole.seconds == 4.5
+    assert torch.equal(whole.velocity[2:], frames[2].velocity) and whole.code is None
+    assert Deformation.stack([frames[0], Deformation(frames[1].u, GRID)]).velocity is None
+
+
+def test_inverse_compose_and_another_device_keep_origin_and_direction():
+    there = Deformation.exp(smooth_field(GRID), GRID)
+    for found in (there.inverse(), Deformation(there.u, GRID).inverse(), there.compose(there), there.to("cpu")):
+        assert found.grid == GRID
+    meta = there.to("meta")
+    assert meta.u.device.type == meta.velocity.device.type == "meta" and meta.code is None

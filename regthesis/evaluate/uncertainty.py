@@ -12,8 +12,8 @@ from regthesis.case import Case
 from regthesis.evaluate.error import endpoint_distance
 from regthesis.kernels.checks import check_positive
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.learned import on_network_grid
-from regthesis.models.deformation import STEPS, DeformationCVAE
+from regthesis.methods.velocity import on_network_grid
+from regthesis.models.deformation import DeformationCVAE
 
 
 def draws(
@@ -28,7 +28,7 @@ def draws(
         mu, log_variance = network.encode(moving, fixed)
         noise = torch.randn(count, mu.shape[1], generator=generator)
         z = mu + noise.to(mu) * (0.5 * log_variance).exp()
-        return torch.cat([kernels.exp(network.decode(code[None], moving), STEPS) for code in z])
+        return torch.cat([kernels.exp(network.decode(code[None], moving), network.steps) for code in z])
 
 
 def spread(u: Float[Tensor, "n d *space"], spacing: Sequence[float]) -> Float[Tensor, "1 1 *space"]:

@@ -17,7 +17,6 @@ from regthesis.datasets import acdc
 from regthesis.datasets.acdc_files import read_info
 from regthesis.errors import UserError
 from regthesis.evaluate.overlap import dice
-from regthesis.models.deformation import STEPS
 from regthesis.train import RandomAffine, Schedule, fit
 from regthesis.train.parallel import check_device
 
@@ -130,6 +129,6 @@ def _common(*masks) -> list[int]:
 
 def lost_overlap(model: nn.Module, moving, fixed, moving_mask, fixed_mask) -> float:
     """1 minus the mean DICE of the labels that both masks of a pair have."""
-    moved = kernels.warp_labels(moving_mask, kernels.exp(model(moving, fixed).velocities[0], STEPS))
+    moved = kernels.warp_labels(moving_mask, kernels.exp(model(moving, fixed).velocities[0], model.steps))
     scores = [dice(fixed_mask, moved, (label,)) for label in _common(moving_mask, fixed_mask)]
     return 1 - sum(scores) / len(scores)

@@ -9,9 +9,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from regthesis.errors import MissingPeer, UserError
-from regthesis.methods.base import Method
+from regthesis.methods.base import Method, Pairwise
 
-__all__ = ["Method", "MissingPeer", "get", "names"]
+__all__ = ["Method", "MissingPeer", "Pairwise", "get", "names"]
 
 
 def _all() -> dict[str, Method]:

@@ -8,20 +8,20 @@ from pathlib import Path
 import torch
 
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.learned import Learned
+from regthesis.methods.velocity import VelocityNetwork
 from regthesis.models.deformation import DeformationCVAE
-from regthesis.weights import WEIGHTS
+from regthesis.weights import shipped
 
 
 @dataclass(frozen=True)
-class CVAE(Learned):
+class CVAE(VelocityNetwork):
     """The multi-scale network: z from both images, a velocity from z and the moving image."""
 
     network_name = "s3"
     network_label = "S3"
-    kind = DeformationCVAE
-    recipe = "deformation"
-    weights: Path = WEIGHTS / "acdc" / "s3"
+    network_class = DeformationCVAE
+    command = "deformation"
+    weights: Path = shipped("s3")
 
     def velocity(
         self,
@@ -41,7 +41,7 @@ class SingleScale(CVAE):
 
     network_name = "s1"
     network_label = "S1"
-    weights: Path = WEIGHTS / "acdc" / "s1"
+    weights: Path = shipped("s1")
 
 
 METHODS = [CVAE(), SingleScale(), CVAE(smoothing=0.0), SingleScale(smoothing=0.0)]

@@ -10,11 +10,11 @@ from regthesis import kernels
 from regthesis.deformation import Deformation
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.base import Method
+from regthesis.methods.base import Pairwise
 
 
 @dataclass(frozen=True)
-class Demons(Method):
+class Demons(Pairwise):
     """Alternates a step up the gradient of the symmetric LCC (Eq. 4.7) with Gaussian smoothing.
 
     `levels` are the voxel sizes in mm of the resolution pyramid, coarse to fine, with `iterations` each;
@@ -42,7 +42,7 @@ class Demons(Method):
             for _ in range(iterations):
                 v = self.update(v, m, f, spacing)
         v = kernels.resize(v, grid.shape, field=True)
-        return Deformation(kernels.exp(v), grid, velocity=v)
+        return Deformation.exp(v, grid)
 
     @torch.inference_mode(False)  # the force is a gradient, also where the caller wants none
     @torch.enable_grad()

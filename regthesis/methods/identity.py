@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from regthesis.deformation import Deformation
-from regthesis.methods.base import Method
+from regthesis.methods.base import Pairwise
 
 
 @dataclass(frozen=True)
-class Identity(Method):
+class Identity(Pairwise):
     """u = 0."""
 
     name = "identity"

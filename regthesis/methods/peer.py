@@ -9,10 +9,10 @@ from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.base import Method
+from regthesis.methods.base import Pairwise
 
 
-class PeerMethod(Method):
+class PeerMethod(Pairwise):
     """A method whose work is done by the package `peer`; subclasses implement `displacement`.
 
     Peers crash on a stack of one slice. Such an axis is left out before they see the images, and the displacement

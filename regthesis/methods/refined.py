@@ -10,7 +10,7 @@ import torch
 from regthesis import kernels
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.methods.cvae import CVAE
-from regthesis.models.deformation import STEPS, DeformationCVAE
+from regthesis.models.deformation import DeformationCVAE
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Refined(CVAE):
         z, v = super().velocity(network, moving, fixed)
 
         def mismatch(v):
-            match = kernels.symmetric_lcc(fixed, moving, v, self.window, steps=STEPS)
+            match = kernels.symmetric_lcc(fixed, moving, v, self.window, steps=network.steps)
             return 1 - match + self.penalty * kernels.diffusion(v, network.spacing)
 
         if self.code_steps:

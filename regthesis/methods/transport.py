@@ -1,7 +1,7 @@
 """Carrying a deformation from one heart to another: along a path between the two (pole ladder), or by its code.
 
 All displacements are in voxels and in the resampling direction: `warp(moving, u)` shows a patient's end diastole as
-his end systole.
+the same patient's end systole.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from typing import NamedTuple
 import torch
 
 from regthesis import kernels
-from regthesis.case import Case
+from regthesis.case import CAVITY, Case
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
-from regthesis.geometry import Grid
-from regthesis.kernels.shapes import Float, Int, Tensor
-from regthesis.methods.base import Method
-from regthesis.methods.learned import on_case_grid, on_network_grid
-from regthesis.models.deformation import STEPS, DeformationCVAE
+from regthesis.kernels.shapes import Float, Tensor
+from regthesis.methods.base import Pairwise
+from regthesis.methods.velocity import on_case_grid, on_network_grid
+from regthesis.models.deformation import DeformationCVAE
 
-RV, CAVITY = 1, 3  # labels of ACDC
-POSE = {RV: "right ventricle", CAVITY: "left cavity"}  # what tells how a heart lies
+POSE = {"RV": "right ventricle", CAVITY: "left cavity"}  # the structures that tell how a heart lies
 
 
 def ladder(
@@ -38,8 +36,8 @@ def ladder(
     return kernels.compose(back, kernels.compose(kernels.exp(u), there))
 
 
-def alignment(source: Int[Tensor, "1 1 *space"], target: Int[Tensor, "1 1 *space"], grid: Grid) -> Tensor:
-    """Rigid displacement `(1, 3, z, y, x)` on the target's grid that lays one heart's mask over another's.
+def alignment(source: Case, target: Case) -> Float[Tensor, "1 3 *space"]:
+    """Rigid displacement in voxels that lays one heart's moving mask over another's, both on one grid.
 
     The centres of the left cavities meet, and in the plane of the slices the line from the left to the right
     ventricle points the same way. The thesis rotated by hand.
@@ -47,9 +45,8 @@ def alignment(source: Int[Tensor, "1 1 *space"], target: Int[Tensor, "1 1 *space
     Raises:
         UserError: a mask lacks the left cavity or the right ventricle.
     """
-    check_posed(source, "source")
-    check_posed(target, "target")
-    (centre, angle), (goal, wanted) = (_pose(mask, grid) for mask in (source, target))
+    grid = target.grid
+    (centre, angle), (goal, wanted) = _pose(source), _pose(target)
     turn = angle - wanted
     rotation = torch.eye(3)
     rotation[1:, 1:] = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
@@ -59,17 +56,26 @@ def alignment(source: Int[Tensor, "1 1 *space"], target: Int[Tensor, "1 1 *space
     return (reached + centre.view(-1, 1, 1, 1) - x)[None]
 
 
-def check_posed(mask: Int[Tensor, "1 1 *space"], whose: str) -> None:
-    """Raises UserError where a heart's mask does not tell how it lies."""
-    for label, name in POSE.items():
-        if not (mask == label).any():
-            raise UserError(f"{whose}: no {name} (label {label}) in the mask, by which hearts are aligned; segment it")
+def check_posed(case: Case) -> None:
+    """Raises UserError where a heart's moving mask does not tell how it lies."""
+    for name, words in POSE.items():
+        labels = case.structures.get(name, ())
+        if not _where(case, name).any():
+            which = f" (label {' or '.join(map(str, labels))})" if labels else ""
+            raise UserError(f"{case.id}: no {words}{which} in the mask, by which hearts are aligned; segment it")
 
 
-def _pose(mask: Int[Tensor, "1 1 *space"], grid: Grid) -> tuple[Tensor, float]:
+def _where(case: Case, name: str) -> Tensor:
+    """True where the moving mask has a structure, `(z, y, x)`."""
+    mask = case.moving_mask[0, 0]
+    return torch.isin(mask, mask.new_tensor(case.structures.get(name, ())))
+
+
+def _pose(case: Case) -> tuple[Tensor, float]:
     """Centre of the left cavity in voxels, and the direction of the right ventricle from it, in mm in the plane."""
-    left, right = (torch.nonzero(mask[0, 0] == label).float().mean(0) for label in (CAVITY, RV))
-    dy, dx = ((right - left)[1:] * torch.tensor(grid.spacing[1:])).tolist()
+    check_posed(case)
+    left, right = (torch.nonzero(_where(case, name)).float().mean(0) for name in (CAVITY, "RV"))
+    dy, dx = ((right - left)[1:] * torch.tensor(case.spacing[1:])).tolist()
     return left, math.atan2(dx, dy)
 
 
@@ -84,12 +90,12 @@ class Rungs(NamedTuple):
     """The steps of one transport over a pole ladder, all on the healthy heart's grid (Fig. 4.14)."""
 
     aligned: Float[Tensor, "1 1 *space"]  # the patient's end diastole
-    motion: Float[Tensor, "1 d *space"]  # his motion, a velocity
-    between: Float[Tensor, "1 d *space"]  # the way from him to the healthy heart, a velocity
+    motion: Float[Tensor, "1 d *space"]  # the patient's motion, a velocity
+    between: Float[Tensor, "1 d *space"]  # the way from the patient to the healthy heart, a velocity
     carried: Deformation
 
 
-def pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Method) -> Rungs:
+def pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Pairwise) -> Rungs:
     """A patient's `own` deformation on a healthy heart, over a registration of the two by `method`.
 
     The patient is first aligned rigidly by the masks at end diastole. `own` needs a velocity, `method` gives one.
@@ -97,7 +103,7 @@ def pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Method) 
     Raises:
         UserError: a mask lacks the left cavity or the right ventricle.
     """
-    affine = alignment(patient.moving_mask, healthy.moving_mask, patient.grid)
+    affine = alignment(patient, healthy)
     aligned, motion = kernels.warp(patient.moving, affine), pulled_back(own.velocity, affine)
     between = method.pair(aligned, healthy.moving, healthy.grid).velocity
     return Rungs(aligned, motion, between, Deformation(ladder(motion, between), healthy.grid))
@@ -111,4 +117,4 @@ def by_code(network: DeformationCVAE, code: Float[Tensor, "1 z"], case: Case) ->
     moving, _ = on_network_grid(network, case)
     with torch.no_grad():
         v = on_case_grid(network, network.decode(code, moving[:1]), case)
-        return Deformation(kernels.exp(v, STEPS), case.grid, v, code)
+        return Deformation.exp(v, case.grid, network.steps, code=code)

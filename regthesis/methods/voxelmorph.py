@@ -7,21 +7,21 @@ from pathlib import Path
 
 import torch
 
-from regthesis.methods.learned import Learned
+from regthesis.methods.velocity import VelocityNetwork
 from regthesis.models.voxelmorph import VoxelMorphNetwork
-from regthesis.weights import WEIGHTS
+from regthesis.weights import shipped
 
 
 @dataclass(frozen=True)
-class VoxelMorph(Learned):
+class VoxelMorph(VelocityNetwork):
     """The mean velocity of the network's posterior."""
 
     network_name = "voxelmorph"
     network_label = "VM"
     peer = "voxelmorph"
-    kind = VoxelMorphNetwork
-    recipe = "voxelmorph"
-    weights: Path = WEIGHTS / "acdc" / "voxelmorph"
+    network_class = VoxelMorphNetwork
+    command = "voxelmorph"
+    weights: Path = shipped("voxelmorph")
 
     def velocity(self, network, moving, fixed):
         """The mean; there is no latent code."""

@@ -39,6 +39,8 @@ class DeformationCVAE(nn.Module):
     Raises ValueError for a grid that three halvings do not fit, a wrong spacing, or scales other than 1, 2 or 3.
     """
 
+    steps = STEPS
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -146,7 +148,7 @@ class DeformationCVAE(nn.Module):
         kl = kl_to_prior(mu, log_variance)
         with torch.autocast(moving.device.type, enabled=False):  # half precision blurs windows and squarings
             lcc = [
-                kernels.symmetric_lcc(*(kernels.resize(x, v.shape[2:]) for x in (fixed, moving)), v, steps=STEPS)
+                kernels.symmetric_lcc(*(kernels.resize(x, v.shape[2:]) for x in (fixed, moving)), v, steps=self.steps)
                 for v in velocities
             ]
         loss = kl + weight * sum(1 - match for match in lcc)

@@ -13,7 +13,6 @@ from regthesis import kernels
 from regthesis.errors import MissingPeer
 from regthesis.kernels.shapes import Float, Number, Tensor
 
-STEPS = 4  # squarings of the exponential, as in chapter 4
 FEATURES = (16, 32, 32, 32)  # of the U-Net's levels, finest first, as in the paper
 
 
@@ -34,6 +33,8 @@ class VoxelMorphNetwork(nn.Module):
 
     Raises MissingPeer where neurite, which has the U-Net of the voxelmorph package, is not installed.
     """
+
+    steps = 4  # squarings of the exponential, as in chapter 4
 
     def __init__(self, shape: Sequence[int], spacing: Sequence[Number], noise: Number = 0.05, precision: Number = 2.0):
         super().__init__()
@@ -70,7 +71,7 @@ class VoxelMorphNetwork(nn.Module):
         """The negative evidence bound a voxel, up to a constant (Dalca et al. 2018, Eq. 7), and its two parts."""
         mu, log_variance, (v,) = self(moving, fixed)
         with torch.autocast(moving.device.type, enabled=False):
-            moved = kernels.warp(_unit_range(moving), kernels.exp(v, STEPS))
+            moved = kernels.warp(_unit_range(moving), kernels.exp(v, self.steps))
             misfit = kernels.ssd(_unit_range(fixed), moved) / (2 * self.noise**2)
             kl = kl_to_smooth_prior(mu, log_variance, self.precision)
         return misfit + kl, {"misfit": misfit, "kl": kl}

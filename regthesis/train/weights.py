@@ -22,22 +22,24 @@ def save_weights(path: Path | str, model: nn.Module, card: dict) -> None:
 
 
 @torch.inference_mode(False)  # else a network first read in inference mode could never be refined or trained
-def load_weights(path: Path | str, kind: type[Network]) -> tuple[Network, dict]:
-    """The network of class `kind` that a file holds, in evaluation mode, and its card.
+def load_weights(path: Path | str, network_class: type[Network]) -> tuple[Network, dict]:
+    """The network of class `network_class` that a file holds, in evaluation mode, and its card.
 
     Raises UserError for a file that is missing, truncated or made elsewhere, for another architecture, and what
     building the network raises: MissingPeer for a class whose package is not installed.
     """
     tensors, card = read(Path(path))
-    if card.get("model") != kind.__name__:
-        raise UserError(f"{path}: holds {card.get('model', 'a checkpoint')}, not {kind.__name__}; give the other file")
+    if card.get("model") != network_class.__name__:
+        raise UserError(
+            f"{path}: holds {card.get('model', 'a checkpoint')}, not {network_class.__name__}; give the other file"
+        )
     try:
-        model = kind(**card["arguments"])
+        model = network_class(**card["arguments"])
         model.load_state_dict(tensors)
     except UserError:  # of the class itself: a package that it needs is missing
         raise
     except (KeyError, TypeError, ValueError, RuntimeError):
-        raise UserError(f"{path}: does not fit this version's {kind.__name__}; train it again") from None
+        raise UserError(f"{path}: does not fit this version's {network_class.__name__}; train it again") from None
     return model.eval(), card
 
 

@@ -49,7 +49,7 @@ def test_the_window_holds_the_heart_and_stays_in_the_image(case):
 
 def test_without_masks_pictures_show_the_middle_of_the_image_and_no_outline(case, still):
     bare = Case("a", case.images, GRID)
-    assert slices.middle(bare) == 2 and slices.window(bare) == (slice(None), slice(None))
+    assert bare.middle == 2 and slices.window(bare) == (slice(None), slice(None))
     assert slices.masks_of(bare) is None and slices.masks_of(bare, still) is None
     figures_of = [registrations.side_by_side(bare, {"s3": still}, 2), registrations.gallery([bare], {"s3": [still]})]
     assert not [ax.collections for figure in figures_of for ax in (figure.axes[0],) if ax.collections]
@@ -60,7 +60,7 @@ def test_masks_of_other_labels_are_outlined_and_say_where_to_look(case, still):
     mask = torch.zeros_like(case.moving_mask)
     mask[:, :, 1, 12:20, 15:20], mask[:, :, 1, 12:15, 15:20] = 7, 500
     own = Case("a", case.images, GRID, {0: mask, 1: mask})
-    assert slices.middle(own) == 1
+    assert own.middle == 1
     row = registrations.gallery([own], {"s3": [still]}).axes
     assert len(row[0].collections) == len(row[1].collections) == 2  # an outline a label
 

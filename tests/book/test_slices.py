@@ -98,7 +98,7 @@ def test_middle_is_half_way_along_the_cavity():
     masks = {t: torch.zeros(1, 1, 9, 4, 4).long() for t in (0, 1)}
     masks[0][:], masks[1][:, :, 2:7] = 3, 3
     case = Case("a", torch.zeros(2, 1, 9, 4, 4), Grid((9, 4, 4), (1.0, 1.0, 1.0)), masks)
-    assert slices.middle(case) == 4
+    assert case.middle == 4
 
 
 def test_area_in_square_centimetres():

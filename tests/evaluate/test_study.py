@@ -11,13 +11,13 @@ from regthesis.case import Case
 from regthesis.errors import UserError
 from regthesis.evaluate.structures import structures_named
 from regthesis.geometry import Grid
-from regthesis.methods import Method, MissingPeer, get
+from regthesis.methods import MissingPeer, Pairwise, get
 
 GRID = Grid((3, 8, 8), (2.0, 1.0, 1.0))
 
 
 @dataclass(frozen=True)
-class Absent(Method):
+class Absent(Pairwise):
     """A method whose package is not there."""
 
     name = "absent"

@@ -126,6 +126,8 @@ def test_overlap_is_lost_only_where_both_masks_have_the_structure():
     right[..., :2], both[..., :2], both[..., 2:] = 1, 1, 3
 
     class Still(torch.nn.Module):
+        steps = 4
+
         def forward(self, moving, fixed):
             return SimpleNamespace(velocities=[torch.zeros(1, 3, 2, 4, 4)])
 

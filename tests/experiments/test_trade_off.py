@@ -12,13 +12,13 @@ from regthesis.errors import MissingPeer, Refused
 from regthesis.experiments.deformation import trade_off as recipe
 from regthesis.geometry import Grid
 from regthesis.methods import get
-from regthesis.methods.base import Method
+from regthesis.methods.base import Pairwise
 
 GRID = Grid((4, 8, 8), (2.0, 1.0, 1.0))
 
 
 @dataclass(frozen=True)
-class Stretch(Method):
+class Stretch(Pairwise):
     """Stretches along the last axis by a share."""
 
     name = "stretch"

@@ -113,12 +113,6 @@ def test_a_card_that_does_not_say_whom_the_network_has_seen_is_refused(weights):
         CVAE(folder).register(make_case(1))
 
 
-def test_images_without_a_case_are_refused(weights):
-    case = make_case(1)
-    with pytest.raises(UserError, match="images alone do not say whose they are"):
-        CVAE(weights([])).pair(case.moving, case.fixed, case.grid)
-
-
 def test_without_weights_the_error_says_how_to_make_them(tmp_path):
     for path in (tmp_path, tmp_path / "weights.safetensors"):
         with pytest.raises(UserError, match="no weights; train some with `regthesis train deformation`"):

@@ -12,6 +12,7 @@ from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.methods import get, transport
+from regthesis.methods.velocity import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 
 GRID = Grid((12, 48, 48), (3.0, 1.5, 1.5))
@@ -41,7 +42,7 @@ def heart(centre=(6.0, 22.0, 23.0), degrees=0.0) -> Case:
         return kernels.zscore(image), mask[None, None]
 
     (ed, ed_mask), (es, es_mask) = frame(9.0), frame(7.0)
-    return Case("heart", torch.cat([ed, es]), GRID, {0: ed_mask, 1: es_mask})
+    return Case("heart", torch.cat([ed, es]), GRID, {0: ed_mask, 1: es_mask}, structures={"LV-BP": (3,), "RV": (1,)})
 
 
 def test_nothing_between_two_hearts_changes_nothing():
@@ -75,7 +76,7 @@ def test_the_ladder_can_be_climbed_back():
 @pytest.mark.parametrize("degrees", [-100.0, 20.0, 75.0])
 def test_alignment_undoes_a_turn_and_a_shift(degrees):
     source, target = heart((5.0, 25.0, 26.0), 10.0), heart(degrees=degrees)
-    affine = transport.alignment(source.moving_mask, target.moving_mask, GRID)
+    affine = transport.alignment(source, target)
     moved = kernels.warp_labels(source.moving_mask, affine)
     for label in (1, 3):
         both = ((moved == label) & (target.moving_mask == label)).sum()
@@ -86,17 +87,18 @@ def test_alignment_undoes_a_turn_and_a_shift(degrees):
 @pytest.mark.parametrize("label, name", [(1, "right ventricle"), (3, "left cavity")])
 @pytest.mark.parametrize("whose", ["source", "target"])
 def test_hearts_that_cannot_be_aligned_are_refused(label, name, whose):
-    masks = {"source": heart().moving_mask, "target": heart(degrees=20.0).moving_mask}
-    masks[whose] = masks[whose].masked_fill(masks[whose] == label, 0)
+    hearts = {"source": replace(heart(), id="source"), "target": replace(heart(degrees=20.0), id="target")}
+    lacking = hearts[whose].moving_mask.masked_fill(hearts[whose].moving_mask == label, 0)
+    hearts[whose] = replace(hearts[whose], masks={0: lacking})
     with pytest.raises(UserError, match=f"{whose}: no {name}") as error:
-        transport.alignment(masks["source"], masks["target"], GRID)
+        transport.alignment(hearts["source"], hearts["target"])
     assert "\n" not in str(error.value)
 
 
 def test_a_velocity_turns_with_its_heart():
     """Deforming first and turning then is turning first and deforming by the turned velocity."""
     source, target = heart((6.0, 24.0, 23.0), 0.0), heart((6.0, 24.0, 23.0), 90.0)
-    affine = transport.alignment(source.moving_mask, target.moving_mask, GRID)
+    affine = transport.alignment(source, target)
     v = field()
     turned = kernels.exp(transport.pulled_back(v, affine))
     one = kernels.warp(kernels.warp(source.moving, kernels.exp(v)), affine)
@@ -124,8 +126,13 @@ def test_a_code_means_something_on_any_heart():
         torch.nn.init.normal_(head[-1].weight, std=0.3)
     patient, healthy = heart((6.0, 25.0, 26.0)), heart()
     with torch.no_grad():
-        code, _ = network.encode(*transport.on_network_grid(network, patient))
+        code, _ = network.encode(*on_network_grid(network, patient))
     carried = transport.by_code(network, code, healthy)
     assert isinstance(carried, Deformation) and carried.u.shape == (1, 3, *GRID.shape)
     torch.testing.assert_close(carried.u, kernels.exp(carried.velocity, 4))
     assert not torch.allclose(carried.u, transport.by_code(network, code, patient).u, atol=1e-2)
+
+
+def test_data_that_do_not_name_their_structures_are_refused():
+    with pytest.raises(UserError, match="heart: no right ventricle in the mask"):
+        transport.check_posed(replace(heart(), structures={}))

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from regthesis import kernels
-from regthesis.book.show.slices import draw, draw_grid, flat, masks_of, middle, motion_colours, window
+from regthesis.book.show.slices import draw, draw_grid, flat, masks_of, motion_colours, window
 from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
@@ -62,7 +62,7 @@ def gallery(cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]]):
     wide = 1 + 2 * len(found)
     figure, axes = plt.subplots(len(cases), wide, figsize=(WIDTH, len(cases) * WIDTH / wide + 0.4), squeeze=False)
     for k, (row, case) in enumerate(zip(axes, cases, strict=True)):
-        z, (ys, xs) = middle(case), window(case)
+        z, (ys, xs) = case.middle, window(case)
         cut = (slice(1), slice(None), z, ys, xs)
         labels = masks_of(case)
         draw(row[0], case.fixed[cut], "fixed" if not k else "", labels if labels is None else labels[cut])

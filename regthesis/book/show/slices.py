@@ -18,7 +18,7 @@ from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Int, Tensor
 
-__all__ = ["CROP", "draw", "draw_grid", "flat", "masks_of", "middle", "motion_colours", "panel", "window"]
+__all__ = ["CROP", "draw", "draw_grid", "flat", "masks_of", "motion_colours", "panel", "window"]
 
 
 CROP = 10  # voxels that pictures show round the heart
@@ -81,15 +81,6 @@ def masks_of(case: Case, found: Deformation | None = None) -> Int[Tensor, "1 1 *
     if not case.masks:
         return None
     return case.fixed_mask if found is None else found.warp_labels(case.moving_mask)
-
-
-def middle(case: Case) -> int:
-    """The slice that pictures show: half-way along the left cavity, else along all labels, else of the image."""
-    if not case.masks or not (case.fixed_mask > 0).any():
-        return case.grid.shape[0] // 2
-    cavity = case.fixed_mask == 3
-    inside = cavity if cavity.any() else case.fixed_mask > 0
-    return int(inside.flatten(3).any(-1)[0, 0].nonzero().float().median())
 
 
 def window(case: Case) -> tuple[slice, slice]:

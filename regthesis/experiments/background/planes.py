@@ -7,7 +7,6 @@ from dataclasses import replace
 import torch
 
 from regthesis import kernels
-from regthesis.book.show.slices import middle
 from regthesis.case import Case
 from regthesis.datasets import CommonGrid, Dataset
 from regthesis.geometry import Grid
@@ -38,7 +37,7 @@ def plane(case: Case, beside: int = 0) -> Case:
     """
     if case.grid.rank == 2:
         return case
-    z = min(max(middle(case) + beside, 0), case.grid.shape[0] - 1)
+    z = min(max(case.middle + beside, 0), case.grid.shape[0] - 1)
     return replace(
         case,
         images=case.images[:, :, z],

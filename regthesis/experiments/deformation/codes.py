@@ -15,7 +15,7 @@ from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.latent import accuracy, accuracy_of_noise, classifier
 from regthesis.evaluate.statistics import share_interval
-from regthesis.methods.learned import on_network_grid
+from regthesis.methods.velocity import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.weights import Card, networks, refuse_stranger
 

@@ -11,7 +11,7 @@ from regthesis.book import ledger
 from regthesis.case import Case
 from regthesis.evaluate.statistics import Interval, mean_interval
 from regthesis.evaluate.table import case_means
-from regthesis.methods.learned import on_network_grid
+from regthesis.methods.velocity import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 
 __all__ = ["by_length", "judge", "judge_idle"]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from regthesis import kernels
 from regthesis.book.show.registrations import draw_boxes, legend_above, row_name
-from regthesis.book.show.slices import draw, draw_grid, flat, middle, motion_colours, window
+from regthesis.book.show.slices import draw, draw_grid, flat, motion_colours, window
 from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
@@ -123,7 +123,7 @@ def scores(frame: pd.DataFrame, case: Case):
     """
     figure = plt.figure(figsize=(WIDTH, 7.6))
     rows = figure.add_gridspec(4, 10, height_ratios=(0.75, 1.3, 1.3, 1))
-    z, (ys, xs) = middle(case), window(case)
+    z, (ys, xs) = case.middle, window(case)
     for k, (name, labels) in enumerate(STRUCTURES.items()):
         ax = figure.add_subplot(rows[0, 2 * k : 2 * k + 2])
         draw(ax, case.fixed[:1, :, z, ys, xs], name)
@@ -155,7 +155,7 @@ def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]]):
     for row, v in zip(axes, velocities, strict=True):
         size, u = v.shape[2:], kernels.exp(v)
         spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(case.spacing, case.grid.shape, size, strict=True)]
-        moving, z = kernels.resize(case.moving, size), round(middle(case) * (size[0] - 1) / (case.grid.shape[0] - 1))
+        moving, z = kernels.resize(case.moving, size), round(case.middle * (size[0] - 1) / (case.grid.shape[0] - 1))
         draw(row[0], moving[:, :, z])
         draw(row[1], kernels.warp(moving, u)[:, :, z])
         longest = 18 / spacing[2]  # mm, so that a hue and its depth mean the same in every row
@@ -178,7 +178,7 @@ def transported(rows: Sequence[tuple[str, Case, Mapping[str, Deformation]]]):
     wide = 1 + 2 * len(rows[0][2])
     figure, axes = plt.subplots(len(rows), wide, figsize=(WIDTH, len(rows) * WIDTH / wide + 0.5))
     for k, (row, (title, case, ways)) in enumerate(zip(axes, rows, strict=True)):
-        cut = (..., middle(case), *window(case))
+        cut = (..., case.middle, *window(case))
         draw(row[0], case.moving[cut], "" if k else "end diastole", case.moving_mask[cut])
         row_name(row[0], title)
         for (name, found), left in zip(ways.items(), range(1, wide, 2), strict=True):

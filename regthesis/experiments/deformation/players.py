@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 from regthesis import kernels
 from regthesis.book.show.player import Player
 from regthesis.book.show.registrations import row_name
-from regthesis.book.show.slices import draw, draw_grid, middle, window
+from regthesis.book.show.slices import draw, draw_grid, window
 from regthesis.book.show.style import COLOURS, WIDTH
 from regthesis.case import Case
 from regthesis.kernels.shapes import Float, Tensor
@@ -25,7 +25,7 @@ def sweep(case: Case, found: Mapping[str, Sequence[Sequence[Tensor]]], steps: Se
     direction and, within, along the first.
     """
     figure, axes = plt.subplots(1, 2 * len(found), figsize=(WIDTH, 0.3 + WIDTH / (2 * len(found))))
-    cut = (..., middle(case), *window(case))
+    cut = (..., case.middle, *window(case))
 
     def frames():
         for k in range(len(steps)):
@@ -55,7 +55,7 @@ def transported(patients: Mapping[str, Sequence[tuple[str, Case, Mapping[str, Pa
         for those in patients.values():
             for step in range(shares):
                 for k, (line, (title, case, ways)) in enumerate(zip(axes, those, strict=True)):
-                    cut = (..., middle(case), *window(case))
+                    cut = (..., case.middle, *window(case))
                     for (name, path), left in zip(ways.items(), range(0, wide, 2), strict=True):
                         u = path(step / (shares - 1))
                         line[left].clear(), line[left + 1].clear()

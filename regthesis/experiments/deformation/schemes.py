@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from regthesis import kernels
 from regthesis.book.show.schemes import Arrow, Node, draw_scheme
-from regthesis.book.show.slices import draw, draw_grid, middle
+from regthesis.book.show.slices import draw, draw_grid
 from regthesis.book.show.style import WIDTH
 from regthesis.case import Case
 from regthesis.methods.transport import Rungs
@@ -76,11 +76,11 @@ def _generative_processes(axes: Sequence[Axes]) -> None:
 
 def pole_ladder(patient: Case, healthy: Case, rungs: Rungs):
     """Figure 4.14: a patient's motion, seen from a healthy heart, over a registration of the two, step by step."""
-    z = middle(healthy)
+    z = healthy.middle
     moved, carried = rungs.carried.warp(healthy.moving)[:, :, z], rungs.carried.u
     pictures = {
-        "ed": (0.8, 2.6, "patient, end diastole", patient.moving[:, :, middle(patient)]),
-        "es": (0.8, 0.0, "patient, end systole", patient.fixed[:1, :, middle(patient)]),
+        "ed": (0.8, 2.6, "patient, end diastole", patient.moving[:, :, patient.middle]),
+        "es": (0.8, 0.0, "patient, end systole", patient.fixed[:1, :, patient.middle]),
         "aligned": (3.9, 2.6, "aligned", rungs.aligned[:, :, z]),
         "u": (3.9, 0.0, "motion $u$, aligned", kernels.exp(rungs.motion)[:, 1:, z]),
         "healthy": (7.0, 2.6, "healthy", healthy.moving[:, :, z]),

@@ -19,8 +19,8 @@ from regthesis.evaluate.growing import begun, finished, grown
 from regthesis.evaluate.structures import CAVITY
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 from regthesis.methods import get
-from regthesis.methods.learned import on_network_grid
 from regthesis.methods.transport import by_code, check_posed, pole_ladder
+from regthesis.methods.velocity import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.weights import Card, networks
 
@@ -60,7 +60,7 @@ def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> lis
         sick = [heart for heart in hearts if heart.group in SICK]
         healthy = [heart for heart in hearts if heart.group == HEALTHY]
         for heart in [*sick, *healthy]:
-            check_posed(heart.moving_mask, heart.id)
+            check_posed(heart)
         found.append(Fold(card["fold"][0], network, sick, healthy))
     if not any(fold.sick and fold.healthy for fold in found):
         groups = " or ".join(SICK)
