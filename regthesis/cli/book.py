@@ -23,12 +23,12 @@ def run(chapter, parameters, profile, out, force):
     Without -p and --out this is the run that `regthesis book` shows. With them it has a folder of its own, named by the
     parameters, with a page of that run.
     """
-    from regthesis.book.chapters import book_root, check_installed, find_page, typed
+    from regthesis.book.chapters import book_root, check_installed, find_page, notebook_pages, typed
 
     root = book_root()
     check_installed()
-    from regthesis.book.press.build import build_alone, check_files
-    from regthesis.book.press.execute import execute, run_name
+    from regthesis.book.press.build import build_run, check_files
+    from regthesis.book.press.execute import execute, executed_from, run_name
 
     page = find_page(chapter, root)
     overrides = {name: typed(name, value, page) for name, value in parameters}
@@ -41,7 +41,9 @@ def run(chapter, parameters, profile, out, force):
     own = out or build / "runs" / profile / run_name(overrides)
     executed = execute(page, root, profile, overrides, own, own / "results", force, keep=bool(out), report=say)
     click.echo(executed)
-    click.echo(build_alone(root, page.source, executed, own.resolve(), report=say).as_uri())
+    notebooks = {it.source: own / f"{it.name}.ipynb" for it in notebook_pages(root)}
+    there = {source: notebook for source, notebook in notebooks.items() if executed_from(notebook)}
+    click.echo(build_run(root, there, own.resolve(), report=say).as_uri())
 
 
 @main.command()

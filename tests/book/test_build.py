@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from regthesis.book.press import build as module
-from regthesis.book.press.build import build, build_alone
+from regthesis.book.press.build import build, build_run
 from regthesis.book.press.execute import ChapterError
 from regthesis.book.press.needs import without
 from regthesis.book.press.page import origins
@@ -180,7 +180,7 @@ def test_a_page_alone_says_in_words_what_it_does_not_have(book, no_sphinx):
     said = new_output("display_data", {"text/markdown": "{ref}`ex-gone`"})
     rewritten(book, new_markdown_cell(ELSEWHERE), new_code_cell("say()", outputs=[number, said]))
     (source, executed), (root, _, out) = *book[1].items(), book
-    assert build_alone(root, source, executed, out) == out / "html" / "index.html"
+    assert build_run(root, {source: executed}, out) == out / "html" / "index.html"
     staged = nbformat.read(out / "stage" / "chapters" / "02_background.ipynb", as_version=4)
     text = next(cell.source for cell in staged.cells if "fig-dot" in cell.source)
     assert text == (
@@ -207,6 +207,16 @@ def test_the_book_says_in_words_what_was_left_out(book, no_sphinx):
     )
 
 
+def test_pages_of_one_run_refer_to_each_other(book, no_sphinx, tmp_path):
+    (root, notebooks, out), (executed,) = book, book[1].values()
+    other, text = tmp_path / "03_other.ipynb", new_markdown_cell("{numref}`fig-dot`, {doc}`two <02_background>`")
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.cells = [text]
+    nbformat.write(notebook, other)
+    build_run(root, {**notebooks, root / "chapters" / "03_other.md": other}, out)
+    assert nbformat.read(out / "stage" / "chapters" / "03_other.ipynb", as_version=4).cells[0].source == text.source
+
+
 @pytest.mark.slow
 def test_a_real_page_alone_is_built_without_a_warning(book):
     rewritten(book, new_markdown_cell(ELSEWHERE.replace("{glue:text}`here`", "") + "{cite}`one`"))
@@ -214,7 +224,7 @@ def test_a_real_page_alone_is_built_without_a_warning(book):
     (root / "book" / "references.bib").write_text(bibliography)
     (root / "book" / "references.md").write_text("# References\n\n```{bibliography}\n```\n")
     ((source, executed),) = book[1].items()
-    first = build_alone(root, source, executed, book[2])
+    first = build_run(root, {source: executed}, book[2])
     page = (first.parent / "chapters" / "02_background.html").read_text()
     assert "Fig. 2.1" in page and "A figure that is not shown here" in page and "This page took 95 s" in page
     assert "chapters/02_background.html" in (first.parent / "run.html").read_text()

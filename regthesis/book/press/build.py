@@ -16,7 +16,7 @@ from regthesis.book.press.refer import labels
 from regthesis.book.press.resume import files_hash
 from regthesis.errors import UserError
 
-__all__ = ["build", "build_alone", "check_files"]
+__all__ = ["build", "build_run", "check_files"]
 
 LEAVE_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
@@ -32,27 +32,28 @@ def build(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> P
     if any(left_out(page.cells) for page in pages.values()):
         texts = [path for path in stage.rglob("*.md") if path.name not in {source.name for source in pages}]
         known = labels(nbformat.v4.new_markdown_cell(path.read_text("utf-8")) for path in texts)
-        known = known.union(*(labels(page.cells) for page in pages.values()))
-        for page in pages.values():
-            in_words(page, known, {path.stem for path in (*texts, *pages)})
-    for source, page in pages.items():
-        _write(page, stage / source.relative_to(root))
+        _in_words(pages, known, {path.stem for path in texts})
+    _write(pages, root, stage)
     return _built(stage, out, report)
 
 
-def build_alone(root: Path, source: Path, executed: Path, out: Path, report=print) -> Path:
-    """Build one page into `out/html`, as `build` does: a book of a first page, this page and the references.
+def build_run(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> Path:
+    """Build the pages of a run of its own, as `build` does, with a first page that says what was run.
 
-    The first page says what was run. What refers to other pages of the book becomes plain text.
+    What refers to other pages of the book becomes plain text.
     """
-    stage, name = _stage(root, out), source.relative_to(root).with_suffix("").as_posix()
-    parameters = nbformat.read(executed, as_version=4).metadata.papermill.parameters
-    page = _read(executed, root)
-    in_words(page, labels(page.cells), {source.stem, "references"})
-    _write(page, stage / source.relative_to(root))
-    (stage / "run.md").write_text(_first_page(name, parameters), "utf-8")
-    chapters = [{"file": file} for file in (name, "book/references") if file == name or (stage / f"{file}.md").exists()]
-    parts = [{"numbered": name.startswith("chapters/"), "chapters": [chapter]} for chapter in chapters]
+    stage = _stage(root, out)
+    parameters = {
+        source: nbformat.read(path, as_version=4).metadata.papermill.parameters for source, path in notebooks.items()
+    }
+    pages = {source: _read(executed, root) for source, executed in notebooks.items()}
+    _in_words(pages, set(), {"references"})
+    _write(pages, root, stage)
+    files = {source.relative_to(root).with_suffix("").as_posix(): run for source, run in parameters.items()}
+    (stage / "run.md").write_text(_first_page(files), "utf-8")
+    parts = [{"numbered": file.startswith("chapters/"), "chapters": [{"file": file}]} for file in files]
+    if (stage / "book" / "references.md").exists():
+        parts.append({"chapters": [{"file": "book/references"}]})
     (stage / "_toc.yml").write_text(json.dumps({"format": "jb-book", "root": "run", "parts": parts}))
     return _built(stage, out, report)
 
@@ -78,23 +79,27 @@ def _read(executed: Path, root: Path):
     return as_page(nbformat.read(executed, as_version=4), root)
 
 
-def _write(page, place: Path) -> None:
-    place.unlink(missing_ok=True)
-    place.parent.mkdir(exist_ok=True)
-    nbformat.write(page, place.with_suffix(".ipynb"))
+def _write(pages: dict, root: Path, stage: Path) -> None:
+    for source, page in pages.items():
+        place = stage / source.relative_to(root)
+        place.unlink(missing_ok=True)
+        place.parent.mkdir(exist_ok=True)
+        nbformat.write(page, place.with_suffix(".ipynb"))
 
 
-def _first_page(name: str, parameters: dict) -> str:
-    rows = "\n".join(f"| {key} | {json.dumps(value, ensure_ascii=False)} |" for key, value in parameters.items())
-    return f"""# A run of its own
+def _in_words(pages: dict, known: set[str], names: set[str]) -> None:
+    """References to what neither the pages nor `known` have become words; `names` are those of other pages."""
+    known = known.union(*(labels(page.cells) for page in pages.values()))
+    for page in pages.values():
+        in_words(page, known, names | {source.stem for source in pages})
 
-This is {{doc}}`one page of the book <{name}>`, executed with these parameters.
-The other pages are not part of it.
 
-| parameter | value |
-|---|---|
-{rows}
-"""
+def _first_page(files: dict[str, dict]) -> str:
+    parts = ["# A run of its own\n\nThese pages of the book were executed with parameters of their own."]
+    for file, parameters in files.items():
+        rows = [f"| {name} | {json.dumps(value, ensure_ascii=False)} |" for name, value in parameters.items()]
+        parts.append("\n".join([f"## {{doc}}`{file}`\n", "| parameter | value |", "|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
 
 
 def _built(stage: Path, out: Path, report) -> Path:

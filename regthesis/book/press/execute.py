@@ -24,7 +24,7 @@ from regthesis.errors import UserError
 from regthesis.files import whole
 from regthesis.train.parallel import check_device
 
-__all__ = ["ChapterError", "execute", "execute_all", "run_name"]
+__all__ = ["ChapterError", "execute", "execute_all", "executed_from", "run_name"]
 
 SIDE_BY_SIDE = 2  # pages at a time
 
