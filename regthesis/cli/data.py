@@ -29,20 +29,24 @@ def make(name, out, subjects, seed, size):
 
 
 @data.command()
-@click.argument("name", type=click.Choice(["acdc"]))
+@click.argument("name")
 @click.argument("root", type=click.Path(path_type=Path))
 @plain_errors
 def check(name, root):
-    """Say what of the data set NAME is in the folder ROOT, what is wrong and where to get it."""
-    from regthesis.datasets import acdc
+    """Say what of the data set NAME is at ROOT, what is wrong and where to get it.
 
-    groups, cines, faults = acdc.check(root)
+    NAME is acdc or phantom, and ROOT a folder of patients; or folder, and ROOT a CSV of own pairs.
+    """
+    from regthesis import datasets
+
+    data = datasets.kind(name)(root)
+    groups, cines, faults = data.check()
     counts = ", ".join(f"{n} {g}" for g, n in groups.items())
     click.echo(f"{click.format_filename(root)}: {sum(groups.values())} patients: {counts}")
     click.echo(f"whole cines (_4d.nii.gz): {cines}")
     for fault in faults:
         click.echo(f"broken: {fault}")
-    if faults or sum(groups.values()) < acdc.COMPLETE:
-        click.echo(f"the official training set has {acdc.COMPLETE} patients: {acdc.SOURCE}")
+    if data.source and (faults or sum(groups.values()) < data.complete):
+        click.echo(f"the official training set has {data.complete} patients: {data.source}")
     if faults:
         sys.exit(2)

@@ -6,24 +6,39 @@ from pathlib import Path
 import click
 
 from regthesis.cli.group import main
-from regthesis.cli.shared import names_of, plain_errors
+from regthesis.cli.shared import grid_option, names_of, plain_errors
 from regthesis.errors import UserError
 
 
-def _recording(frame):
-    """What all commands ask whose outcome is kept."""
+def _recording(grid):
+    """What all commands ask whose outcome is kept; they get the data set that lies at ROOT."""
     options = [
         click.argument("root", type=click.Path(path_type=Path)),
         click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run."),
-        click.option("--frame", default=frame, help="full (1.5 mm) or quick (3 mm)."),
+        grid_option(grid, "--frame"),
+        click.option(
+            "--weights",
+            type=click.Path(path_type=Path),
+            help="Folder of own networks, in folders s3, s1 and so on; left out: the shipped ones.",
+        ),
     ]
-    return lambda command: functools.reduce(lambda it, option: option(it), reversed(options), plain_errors(command))
+
+    def decorated(command):
+        @functools.wraps(command)
+        def on_data(root, **arguments):
+            from regthesis.datasets import recognise
+
+            return command(recognise(root), **arguments)
+
+        return functools.reduce(lambda it, option: option(it), reversed(options), plain_errors(on_data))
+
+    return decorated
 
 
 _structures = click.option(
     "--structures",
     default="",
-    help="What to score, as gland=1,tumour=2+3; left out: ACDC's five, or each own label.",
+    help="What to score, as gland=1,tumour=2+3; left out: those of the data set, or each own label.",
 )
 
 
@@ -34,45 +49,49 @@ _structures = click.option(
 @click.option("--skip", default="", help="Patients to leave out, such as those a method was tuned on.")
 @click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only the patients of this fold; 0: all.")
 @_structures
-def study(root, out, names, frame, patients, skip, fold, structures):
+def study(data, out, names, grid, patients, skip, fold, structures, weights):
     """Register every patient of ROOT by every method and keep scores, configuration and verdicts.
 
-    ROOT is a folder in ACDC's layout, or a CSV of own pairs (moving, fixed, moving_seg, fixed_seg, group), which are
-    registered on their own grids and have no verdicts. Goes on where it was stopped, and may run beside others.
+    ROOT is a folder in ACDC's layout, or a CSV of own pairs (moving, fixed, moving_seg, fixed_seg, group, id), which
+    are registered on their own grids and have no verdicts. Goes on where it was stopped, and may run beside others.
     """
     from regthesis.evaluate import table
     from regthesis.evaluate.structures import structures_named
-    from regthesis.experiments.record import record
+    from regthesis.experiments.study import record_study
 
     chosen = structures_named(structures)
-    _show(record(root, out, names_of(names), frame, patients, names_of(skip), fold, chosen), table)
+    _show(record_study(data, out, names_of(names), grid, patients, names_of(skip), fold, chosen, weights), table)
 
 
 @main.command("trade-off")
 @_recording("full")
 @click.option("--methods", "names", default="demons,elastix8,s3,s3-refined", help="Names, with commas.")
-@click.option("--patients", type=click.IntRange(1), default=10, help="So many, taken from the groups in turn.")
+@click.option("--patients", type=click.IntRange(0), default=10, help="So many, taken from the groups in turn; 0: all.")
 @click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only patients of this fold; 0: any.")
 @_structures
-def trade_off(root, out, names, frame, patients, fold, structures):
-    """Register patients of the ACDC folder ROOT by methods over the setting that trades overlap for smoothness.
+def trade_off(data, out, names, grid, patients, fold, structures, weights):
+    """Register patients of ROOT by methods over the setting that trades overlap for smoothness.
 
-    Goes on where it was stopped.
+    ROOT is as in `study`. Goes on where it was stopped.
     """
     from regthesis.evaluate.structures import structures_named
-    from regthesis.experiments.record import record_trade_off
+    from regthesis.experiments.deformation.trade_off import record_trade_off
 
-    rows = record_trade_off(root, out, names_of(names), frame, patients, fold, structures_named(structures))
+    chosen = structures_named(structures)
+    rows = record_trade_off(data, out, names_of(names), grid, patients, fold, chosen, weights)
     _show(rows, lambda them: them.pivot_table("value", ["method", "setting"], "metric").round(4))
 
 
 @main.command()
 @_recording("quick")
-def codes(root, out, frame):
-    """Keep the latent codes of the patients of the ACDC folder ROOT, and say whether they tell the groups apart."""
-    from regthesis.experiments.record import record_codes
+def codes(data, out, grid, weights):
+    """Keep the latent codes of the patients of ROOT, and say whether they tell the groups apart.
 
-    right = record_codes(root, out, frame)
+    ROOT is as in `study`; a CSV needs the column group.
+    """
+    from regthesis.experiments.deformation.codes import record_codes
+
+    right = record_codes(data, out, grid, weights)
     click.echo(
         f"{out}: {right.sum()} of {len(right)} groups told, by networks and classifiers that never saw the patient"
     )
@@ -80,14 +99,14 @@ def codes(root, out, frame):
 
 @main.command()
 @_recording("quick")
-def transport(root, out, frame):
-    """Carry the deformations of patients of the ACDC folder ROOT to its healthy subjects, by code and pole ladder.
+def transport(data, out, grid, weights):
+    """Carry the deformations of patients of the folder ROOT to its healthy subjects, by code and by pole ladder.
 
     Goes on where it was stopped.
     """
-    from regthesis.experiments.record import record_transports
+    from regthesis.experiments.deformation.transports import record_transports
 
-    rows = record_transports(root, out, frame)
+    rows = record_transports(data, out, grid, weights)
     click.echo(rows.groupby(["group", "way"])[["predicted", "transported"]].mean().round(1).to_string())
 
 

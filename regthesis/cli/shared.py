@@ -35,6 +35,23 @@ def commit():
     return commit(CHECKOUT)
 
 
+class _Renamed(click.Option):
+    """An option that is shown by its first name, and known by older ones that scripts may have."""
+
+    def get_help_record(self, context):
+        names, self.opts = self.opts, self.opts[:1]
+        try:
+            return super().get_help_record(context)
+        finally:
+            self.opts = names
+
+
+def grid_option(default, older):
+    """On which grid images are registered or networks trained; `older` is another name of the option."""
+    text = "full (1.5 mm) or quick (3 mm); own pairs are registered on their own grids."
+    return click.option("--grid", older, "grid", cls=_Renamed, default=default, help=text)
+
+
 def names_of(text):
     """Names given with commas between them."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

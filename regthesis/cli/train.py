@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from regthesis.cli.group import main
-from regthesis.cli.shared import commit, names_of, plain_errors
+from regthesis.cli.shared import commit, grid_option, names_of, plain_errors
 
 POSITIVE = click.FloatRange(0, min_open=True)
 
@@ -21,7 +21,7 @@ def _training(command):
     options = [
         click.argument("root", type=click.Path(path_type=Path)),
         click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of weights, checkpoints."),
-        click.option("--profile", type=click.Choice(["quick", "full"]), default="full", help="3 mm, or 1.5 mm."),
+        grid_option("full", "--profile"),
         click.option("--fold", type=click.IntRange(0), default=0, help="The fold to leave out; 0: none."),
         click.option("--folds", type=click.IntRange(2), default=5, help="How many the patients are dealt out to."),
         click.option("--steps", type=click.IntRange(1), default=1500),
@@ -35,13 +35,14 @@ def _training(command):
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), plain_errors(command))
 
 
-def _train(build, root, out, profile, folds, skip, steps, rate, patience, **arguments):
+def _train(build, root, out, folds, skip, steps, rate, patience, **arguments):
     from dataclasses import replace
 
+    from regthesis.datasets import recognise
     from regthesis.experiments.cross_validation import SCHEDULE, train
 
     about, schedule = {"commit": commit()}, replace(SCHEDULE, steps=steps, rate=rate, patience=patience)
-    card = train(root, out, build, schedule, frame=profile, count=folds, skip=names_of(skip), about=about, **arguments)
+    card = train(recognise(root), out, build, schedule, count=folds, skip=names_of(skip), about=about, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
 
@@ -52,10 +53,14 @@ def _train(build, root, out, profile, folds, skip, steps, rate, patience, **argu
 @click.option("--latent", type=click.IntRange(1), default=32, help="Length of z.")
 @click.option("--neck", type=click.IntRange(1), default=3, help="Channels on either side of z.")
 def deformation(scales, latent, neck, **arguments):
-    """Train the network of chapter 4 on the pairs of the ACDC folder ROOT."""
+    """Train the network of chapter 4 on the pairs of ROOT.
+
+    ROOT is a folder in ACDC's layout, or a CSV of own pairs. Those are resampled to one grid: that of the first pair,
+    or with --grid quick one half as fine in the plane.
+    """
     from regthesis.models.deformation import DeformationCVAE
 
-    _train(lambda frame: DeformationCVAE(frame.shape, frame.spacing, latent, scales, neck=neck), **arguments)
+    _train(lambda grid: DeformationCVAE(grid.shape, grid.spacing, latent, scales, neck=neck), **arguments)
 
 
 @train.command()
@@ -63,7 +68,7 @@ def deformation(scales, latent, neck, **arguments):
 @click.option("--noise", type=POSITIVE, default=0.05, help="Standard deviation of intensities in [0, 1].")
 @click.option("--precision", type=POSITIVE, default=2.0, help="Of the smoothness prior, for velocities in voxels.")
 def voxelmorph(noise, precision, **arguments):
-    """Train diffeomorphic VoxelMorph, a baseline of chapter 4, on the pairs of the ACDC folder ROOT."""
+    """Train diffeomorphic VoxelMorph, a baseline of chapter 4, on the pairs of ROOT, which is as in `deformation`."""
     from regthesis.models.voxelmorph import VoxelMorphNetwork
 
-    _train(lambda frame: VoxelMorphNetwork(frame.shape, frame.spacing, noise, precision), **arguments)
+    _train(lambda grid: VoxelMorphNetwork(grid.shape, grid.spacing, noise, precision), **arguments)

@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 from regthesis.datasets.dataset import CommonGrid, Contents, Dataset
 from regthesis.errors import UserError
 
-__all__ = ["CommonGrid", "Contents", "Dataset", "known", "open", "recognise"]
+__all__ = ["CommonGrid", "Contents", "Dataset", "kind", "known", "open", "recognise"]
 
 
 def known() -> dict[str, type[Dataset]]:
@@ -20,16 +20,26 @@ def known() -> dict[str, type[Dataset]]:
     return {name: kind for module in modules for name, kind in getattr(module, "DATASETS", {}).items()}
 
 
+def kind(name: str) -> type[Dataset]:
+    """The class of the data sets of this name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in (kinds := known()):
+        near = get_close_matches(name, kinds, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"data set {name!r}: expected one of {', '.join(kinds)}{hint}")
+    return kinds[name]
+
+
 def open(name: str, root: Path | str) -> Dataset:
     """The data set `name` that lies at `root`: "phantom" or "acdc", a folder, or "folder", a CSV of own pairs.
 
     Raises:
         UserError: there is no data set of this name, or other data lie at `root`.
     """
-    if name not in (kinds := known()):
-        near = get_close_matches(name, kinds, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"dataset {name!r}: expected one of {', '.join(kinds)}{hint}")
+    kind(name)
     data = recognise(root)
     if data.name != name:
         raise UserError(f"dataset is {name}, but data_root {root} holds {data.name} data: give both, and alike")

@@ -21,7 +21,7 @@ NUMBERS = ("value", "predicted", "transported")
 CONVERTERS = dict.fromkeys(TEXTS, str)  # text, whatever it looks like: `001` is no number, `` no NaN
 
 
-def begun(out: Path | None, columns: Sequence[str]) -> pd.DataFrame:
+def read_rows(out: Path | None, columns: Sequence[str]) -> pd.DataFrame:
     """The rows that `out` has so far, to the last digit; none where there is no such file, or where nothing is kept.
 
     A last line without its end is what a cut file left of a row, and is not read.
@@ -53,7 +53,7 @@ def begun(out: Path | None, columns: Sequence[str]) -> pd.DataFrame:
     return rows
 
 
-def grown(rows: pd.DataFrame, new: pd.DataFrame, out: Path | None, piece: Sequence[str]) -> pd.DataFrame:
+def add_rows(rows: pd.DataFrame, new: pd.DataFrame, out: Path | None, piece: Sequence[str]) -> pd.DataFrame:
     """The rows with the new ones below, as `out` has them from here on; `out` may hold more, by other writers.
 
     Rows that agree in the columns `piece` are one piece of work. One that another writer has finished meanwhile stays
@@ -65,7 +65,7 @@ def grown(rows: pd.DataFrame, new: pd.DataFrame, out: Path | None, piece: Sequen
     if out is None:
         return _joined(rows, new, list(piece))
     with locked(out):
-        rows = _joined(begun(out, list(new)), new, list(piece))
+        rows = _joined(read_rows(out, list(new)), new, list(piece))
         with whole(out) as sibling:
             rows.to_csv(sibling, index=False)
     return rows

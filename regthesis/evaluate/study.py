@@ -13,7 +13,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import Refused, UserError
-from regthesis.evaluate.growing import begun, finished, grown
+from regthesis.evaluate.growing import add_rows, finished, read_rows
 from regthesis.evaluate.records import COLUMNS, evaluate, measured
 from regthesis.evaluate.structures import Structures
 from regthesis.methods import Method, MissingPeer
@@ -41,7 +41,7 @@ def study(
     check_names(cases, methods)
     rows = {case.id: measured(case, structures) for case in cases}
     wanted = {(method.name, case.id): rows[case.id] for method, case in product(methods, cases)}
-    frame, missing = begun(out, COLUMNS), {}
+    frame, missing = read_rows(out, COLUMNS), {}
     refused = refusals(cases, methods)
     done = {*finished(frame, PIECE, ROW, wanted), *refused}
     todo = [(method, case) for method, case in product(methods, cases) if (method.name, case.id) not in done]
@@ -53,10 +53,10 @@ def study(
         except MissingPeer as absent:
             missing[method.name] = str(absent)
             continue
-        frame = grown(frame, new, out, PIECE)
+        frame = add_rows(frame, new, out, PIECE)
         done = {*finished(frame, PIECE, ROW, wanted), *refused}
     if not todo:  # a table is there even if all was refused
-        frame = grown(frame, frame.iloc[:0], out, PIECE)
+        frame = add_rows(frame, frame.iloc[:0], out, PIECE)
     chosen = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
     frame = frame[chosen].reset_index(drop=True)
     frame.attrs |= {"missing": missing, "refused": told_in_one_line(refused)}

@@ -1,8 +1,7 @@
-"""Training a registration network on the pairs of the ACDC layout, cross-validated by patient (section 4.3)."""
+"""Training a registration network on the pairs of a data set, cross-validated by patient (section 4.3)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,10 +12,11 @@ from tqdm import tqdm
 
 from regthesis import kernels
 from regthesis.case import Case
-from regthesis.datasets import acdc
-from regthesis.datasets.acdc_files import read_info
+from regthesis.datasets import CommonGrid, Dataset
 from regthesis.errors import UserError
 from regthesis.evaluate.overlap import dice
+from regthesis.experiments.folds import folds
+from regthesis.kernels.shapes import Tensor
 from regthesis.train import RandomAffine, Schedule, fit
 from regthesis.train.parallel import check_device
 
@@ -24,38 +24,30 @@ VALIDATION = 5  # patients of the training folds, one of each group, that early 
 SCHEDULE = Schedule(1500, rate=1e-3, anneal=True, every=250)
 
 
-def folds(root: Path | str, count: int = 5) -> list[list[str]]:
-    """The patients dealt out to `count` folds, each group in turn, so that all groups are in all folds."""
-    groups = defaultdict(list)
-    for patient in acdc.patients(root):
-        groups[str(read_info(Path(root) / patient).get("Group", ""))].append(patient)
-    dealt = [patient for group in sorted(groups) for patient in groups[group]]
-    return [sorted(dealt[i::count]) for i in range(count)]
-
-
 def train(
-    root: Path | str,
+    data: Dataset,
     out: Path,
-    build: Callable[[acdc.Frame], nn.Module],
+    build: Callable[[CommonGrid], nn.Module],
     schedule: Schedule = SCHEDULE,
     *,
     fold: int,
     count: int = 5,
-    frame: str = "full",
+    grid: str = "full",
     skip: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
     mixed: bool = False,
     about: dict | None = None,
 ) -> dict:
-    """Train the network that `build` makes for a frame on all folds but number `fold`; the card of its weights.
+    """Train the network that `build` makes for a grid on all folds but number `fold`; the card of its weights.
 
-    Folds count from 1 to `count`; 0 leaves none out.
+    Folds count from 1 to `count`; 0 leaves none out. `grid` names one that all cases are resampled to, for own pairs
+    one that the first pair gives (`Folder.common_grid`).
 
     `skip` names patients that are kept out of everything. The card lists who was trained and validated on, and the
     identity of everybody, by which `regthesis.weights` knows whom the network has not seen. Masks of the validation
-    patients, of those who have a structure in both, draw the curve of DICE; the last weights are kept, or with
-    the schedule's `patience` those of the highest DICE.
+    patients, of those who have a structure in both, draw the curve of DICE; without masks it is that of the loss. The
+    last weights are kept, or with the schedule's `patience` those of the best validation.
 
     Raises:
         UserError: a broken or unknown patient, too few of them, none to measure on, a fold that is not there or empty,
@@ -63,51 +55,55 @@ def train(
     """
     if not 0 <= fold <= count:
         raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
-    common = acdc.frame_named(frame)
+    common = data.common_grid(grid)
     check_device(device)
-    acdc.check_named(root, skip)
-    dealt = folds(root, count)
-    held_out = dealt[fold - 1] if fold else []
-    if fold and not held_out:
-        raise UserError(f"fold {fold}: nobody is in it, {root} has fewer patients than folds")
-    rest = tuple({*held_out, *skip})
-    left = [patient for patient in acdc.patients(root) if patient not in rest]
-    if len(left) <= VALIDATION:
-        raise UserError(
-            f"{root}: {len(left)} patients to train with; it takes {VALIDATION + 1} or more, "
-            f"{VALIDATION} of them for validation"
-        )
-    validated = acdc.balanced(root, VALIDATION, rest)
-    trained = [patient for patient in left if patient not in validated]
-    cases = {p: acdc.read(root, p, common) for p in tqdm([*trained, *validated], "patients", disable=None)}
-    measurable = [cases[p] for p in validated if common_labels(cases[p])]
+    parts = _parts(data, fold, count, skip)
+    cases = {id: data.read(id, common) for id in tqdm([*parts["trained"], *parts["validated"]], "cases", disable=None)}
+    validated = [cases[id] for id in parts["validated"]]
+    masked = data.has("masks")
+    measurable = [case for case in validated if common_labels(case)] if masked else validated
     if not measurable:
-        raise UserError(
-            f"{root}: no validation patient ({', '.join(validated)}) has a structure in both masks; segment one"
-        )
+        names = ", ".join(parts["validated"])
+        raise UserError(f"{data.root}: no validation patient ({names}) has a structure in both masks; segment one")
     torch.manual_seed(seed)
     return fit(
         build(common),
-        pairs([cases[p] for p in trained]),
+        pairs([cases[id] for id in parts["trained"]]),
         out,
         schedule,
         augment=RandomAffine(common.spacing, shift=0.05),
-        validation=pairs(measurable, masks=True),
-        measure=lost_overlap,
+        validation=pairs(measurable, masks=masked),
+        measure=lost_overlap if masked else None,
         seed=seed,
         device=device,
         mixed=mixed,
         about={
-            "dataset": acdc.layout(root),
-            "frame": frame,
+            "dataset": data.name if data.grids else data.root.name,
+            "grid": grid,
             "fold": [fold, count],
-            "trained": trained,
-            "validated": validated,
-            "held_out": held_out,
-            "identities": acdc.identities(root),
+            **parts,
+            "identities": data.identities(),
             **(about or {}),
         },
     )
+
+
+def _parts(data: Dataset, fold: int, count: int, skip: Sequence[str]) -> dict[str, list[str]]:
+    """Who is `trained` and `validated` on, and who is `held_out`."""
+    data.check_ids(skip)
+    held_out = folds(data, count)[fold - 1] if fold else []
+    if fold and not held_out:
+        raise UserError(f"fold {fold}: nobody is in it, {data.root} has fewer patients than folds")
+    rest = {*held_out, *skip}
+    left = [id for id in data.ids() if id not in rest]
+    if len(left) <= VALIDATION:
+        raise UserError(
+            f"{data.root}: {len(left)} patients to train with; it takes {VALIDATION + 1} or more, "
+            f"{VALIDATION} of them for validation"
+        )
+    validated = data.balanced(VALIDATION, rest)
+    trained = [id for id in left if id not in validated]
+    return {"trained": trained, "validated": validated, "held_out": held_out}
 
 
 def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:
@@ -123,8 +119,8 @@ def common_labels(case: Case) -> list[int]:
     return _common(case.masks[0], case.masks[1]) if {0, 1} <= set(case.masks) else []
 
 
-def _common(*masks) -> list[int]:
-    return [label for label in acdc.LABELS if label and all((mask == label).any() for mask in masks)]
+def _common(first: Tensor, second: Tensor) -> list[int]:
+    return sorted({int(label) for label in first.unique()} & {int(label) for label in second.unique()} - {0})
 
 
 def lost_overlap(model: nn.Module, moving, fixed, moving_mask, fixed_mask) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from regthesis.book.press import provenance
-from regthesis.datasets import acdc
+from regthesis.datasets import Dataset
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import locked
 from regthesis.evaluate.structures import Structures
@@ -28,17 +28,17 @@ TENSORS = " tensors:"  # before the hash of weights; older runs have the hash of
 
 
 def describe(
-    root: Path,
-    frame: str,
+    data: Dataset,
     command: str,
+    grid: str,
     chosen: Sequence[Method] = (),
     structures: Structures | None = None,
     weights: Path | None = None,
 ) -> dict:
-    """What a command does, as `run.json` describes it."""
-    own = Path(root).is_file()
-    about = provenance.collect(CHECKOUT, "own" if own else frame, {"data_root": str(Path(root).resolve())}, Path("/"))
-    about |= {"command": f"regthesis {command}", "dataset": "own" if own else acdc.origin(root)}
+    """What a command does on a grid of the data, as `run.json` describes it; own pairs have grids of their own."""
+    profile, command = (grid, f"{command} --grid {grid}") if data.grids else ("own", command)
+    about = provenance.collect(CHECKOUT, profile, {"data_root": str(data.root.resolve())}, Path("/"))
+    about |= {"command": f"regthesis {command}", "dataset": data.origin}
     about |= {"weights": _named(weights)} if weights else {}
     about |= {"methods": {method.name: settings_of(method) for method in chosen}} if chosen else {}
     about |= {"structures": dict(structures)} if structures else {}
@@ -71,11 +71,12 @@ def described(out: Path, about: dict) -> Iterator[None]:
         raise
 
 
-def finish(out: Path, rows: pd.DataFrame, missing: dict[str, str], **more) -> None:
-    """Say in `run.json` which methods could not be run, unless another command could."""
-    about, measured = read(out), set(rows["method"])
+def finish(out: Path, rows: pd.DataFrame, missing: dict[str, str]) -> None:
+    """Say in `run.json` how long all registrations took, and which methods could not be run by any command."""
+    about, took, measured = read(out), rows.loc[rows["metric"] == "seconds", "value"], set(rows["method"])
     missing = about.get("missing", {}) | missing
-    _write(out, about | {"missing": {name: why for name, why in missing.items() if name not in measured}} | more)
+    about |= {"missing": {name: why for name, why in missing.items() if name not in measured}}
+    _write(out, about | ({"seconds": float(took.sum())} if len(took) else {}))
 
 
 def _write(out: Path, about: dict) -> None:

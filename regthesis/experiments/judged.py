@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 
-from regthesis import methods
+from regthesis import experiments
 from regthesis.book import ledger
-from regthesis.datasets import acdc
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import locked
 from regthesis.experiments import description
-from regthesis.experiments.deformation import figure47, table41, table42
 from regthesis.experiments.recorded import read_run
-from regthesis.methods.learned import Learned, trained_on
 
 __all__ = ["judge"]
 
@@ -31,34 +31,19 @@ def judge(out: Path) -> list[ledger.Verdict]:
     description.read(out)  # no lock is left where there is no run
     with locked(out / "run.json"):
         about, rows = description.read(out), read_run(out)
-        _, kind, *_ = about["command"].split()
-        if kind not in JUDGES or "structures" in about or about["dataset"] == "own" or not _has_ledger():
+        _, command, *_ = about["command"].split()
+        if "structures" in about or about["dataset"] == "own" or not _has_ledger():
             return []
         (out / "results.json").unlink(missing_ok=True)
-        return JUDGES[kind](rows, about, out)
+        return [verdict for judge in _judges(command) for verdict in judge(rows, about, out)]
 
 
-def _study(rows, about: dict, out: Path) -> list[ledger.Verdict]:
-    frame = acdc.frame_named(about["profile"])
-    smoothed = {}
-    for name, settings in about["methods"].items():
-        method = trained_on(methods.get(name), about["dataset"])
-        if isinstance(method, Learned):
-            smoothed[name] = replace(method, smoothing=settings["smoothing"]).smoothed_by(frame.spacing)
-    return table41.judge(rows, about["dataset"], frame, "results", out, smoothed)
-
-
-def _codes(rows, about: dict, out: Path) -> list[ledger.Verdict]:
-    where = dict(dataset=about["dataset"], frame=acdc.frame_named(about["profile"]), page="results", results=out)
-    return figure47.judge(rows, **where)
-
-
-def _transport(rows, about: dict, out: Path) -> list[ledger.Verdict]:
-    claim = table42.judge_words(rows, about["dataset"], "results", out)
-    return [*table42.judge(rows, about["dataset"], "results", out), claim]
-
-
-JUDGES = {"study": _study, "codes": _codes, "transport": _transport}  # by the command that made a run
+def _judges(command: str) -> Iterator[Callable]:
+    """What the chapters say of the runs of a command: the functions in `JUDGES` of their files `judges`."""
+    for chapter in iter_modules(experiments.__path__, f"{experiments.__name__}."):
+        if chapter.ispkg and find_spec(name := f"{chapter.name}.judges"):
+            judges = import_module(name).JUDGES
+            yield from [judges[command]] if command in judges else []
 
 
 def _has_ledger() -> bool:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regthesis.errors import UserError
-from regthesis.evaluate.growing import begun, finished, grown, locked
+from regthesis.evaluate.growing import add_rows, finished, locked, read_rows
 
 sys.path.insert(0, str(Path(__file__).parent))
 import studied
@@ -34,8 +34,8 @@ def wanted(*cases, method="m", count=3):
 def test_what_is_read_is_what_was_written_to_the_bit(tmp_path_factory, values, name):
     out = tmp_path_factory.mktemp("t") / "records.csv"
     new = piece(name, values=values)
-    grown(begun(out, COLUMNS), new, out, PIECE)
-    read = begun(out, COLUMNS)
+    add_rows(read_rows(out, COLUMNS), new, out, PIECE)
+    read = read_rows(out, COLUMNS)
     assert list(read["case"]) == [name] * len(values)
     for there, value in zip(read["value"], values, strict=True):
         assert there.hex() == value.hex() or (math.isnan(there) and math.isnan(value))
@@ -44,37 +44,37 @@ def test_what_is_read_is_what_was_written_to_the_bit(tmp_path_factory, values, n
 def test_texts_that_look_like_numbers_stay_texts(tmp_path):
     out = tmp_path / "records.csv"
     new = piece("007", "1").assign(structure="3", metric=["1e3", "nan", ""])
-    grown(begun(out, COLUMNS), new, out, PIECE)
-    pd.testing.assert_frame_equal(begun(out, COLUMNS), new)
+    add_rows(read_rows(out, COLUMNS), new, out, PIECE)
+    pd.testing.assert_frame_equal(read_rows(out, COLUMNS), new)
 
 
 @pytest.mark.slow
 def test_a_table_cut_at_any_byte_ends_as_if_it_had_not_been(tmp_path):
     out, pieces = tmp_path / "records.csv", [piece("é", values=(1 / 3, 2e-17, math.inf)), piece("b"), piece("c,")]
-    rows = begun(out, COLUMNS)
+    rows = read_rows(out, COLUMNS)
     for new in pieces:
-        rows = grown(rows, new, out, PIECE)
+        rows = add_rows(rows, new, out, PIECE)
     whole, cases = out.read_bytes(), ["é", "b", "c,"]
     for length in range(len(whole)):
         out.write_bytes(whole[:length])
-        rows = begun(out, COLUMNS)
+        rows = read_rows(out, COLUMNS)
         done = finished(rows, PIECE, ROW, wanted(*cases))
         assert len(rows) == max(0, whole[:length].count(b"\n") - 1), length
         assert done == {("m", case) for case in cases[: len(rows) // 3]}, length
         for case, new in zip(cases, pieces, strict=True):
             if ("m", case) not in done:
-                rows = grown(rows, new, out, PIECE)
+                rows = add_rows(rows, new, out, PIECE)
         assert out.read_bytes() == whole, length
 
 
 def test_what_another_writer_has_finished_stays_as_it_is(tmp_path):
     out = tmp_path / "records.csv"
-    ours = theirs = begun(out, COLUMNS)
-    grown(theirs, piece("a", values=(1.0, 2.0, 3.0)), out, PIECE)
-    grown(theirs, piece("b"), out, PIECE)
-    rows = grown(ours, piece("a"), out, PIECE)  # ours knows nothing of the other's rows
+    ours = theirs = read_rows(out, COLUMNS)
+    add_rows(theirs, piece("a", values=(1.0, 2.0, 3.0)), out, PIECE)
+    add_rows(theirs, piece("b"), out, PIECE)
+    rows = add_rows(ours, piece("a"), out, PIECE)  # ours knows nothing of the other's rows
     assert rows["value"].tolist() == [1.0, 2.0, 3.0, 0.1, 0.2, 0.3]
-    pd.testing.assert_frame_equal(rows, begun(out, COLUMNS))
+    pd.testing.assert_frame_equal(rows, read_rows(out, COLUMNS))
 
 
 def test_rows_that_nobody_asked_for_are_refused():
@@ -92,16 +92,16 @@ def test_many_writers_lose_nothing(tmp_path):
     out, cases = tmp_path / "records.csv", [f"{writer}/{number}" for writer in range(4) for number in range(8)]
 
     def write(writer):
-        rows = begun(out, COLUMNS)
+        rows = read_rows(out, COLUMNS)
         for case in cases[8 * writer : 8 * writer + 8] + cases[:8]:  # the first eight are everybody's
-            rows = grown(rows, piece(case), out, PIECE)
+            rows = add_rows(rows, piece(case), out, PIECE)
 
     threads = [threading.Thread(target=write, args=[writer]) for writer in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    rows = begun(out, COLUMNS)
+    rows = read_rows(out, COLUMNS)
     assert len(rows) == 3 * len(cases) and finished(rows, PIECE, ROW, wanted(*cases)) == {("m", case) for case in cases}
 
 
@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
         assert "\n" not in str(error.value)
     (tmp_path / "records.csv").mkdir()
     with pytest.raises(UserError, match="cannot be read"):
-        begun(tmp_path / "records.csv", COLUMNS)
+        read_rows(tmp_path / "records.csv", COLUMNS)
 
 
 def lines(out: Path) -> list[str]:

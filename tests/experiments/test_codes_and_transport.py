@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from regthesis.datasets import acdc, phantom
-from regthesis.datasets.acdc_files import read_info
+from regthesis.datasets import phantom, recognise
 from regthesis.errors import UserError
-from regthesis.experiments.cross_validation import folds
-from regthesis.experiments.deformation.codes import codes, told
+from regthesis.experiments.deformation.codes import codes, recognised
 from regthesis.experiments.deformation.transports import ejection, folds_left_out, transports
+from regthesis.experiments.folds import folds
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.train import save_weights
 
@@ -20,7 +19,7 @@ def hearts(tmp_path_factory):
     """Ten phantoms, two a group."""
     root = tmp_path_factory.mktemp("hearts")
     phantom.make(root, subjects=10, seed=2, size="quick")
-    return root
+    return recognise(root)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +28,10 @@ def weights(hearts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     for number, fold in enumerate(folds(hearts, 2), 1):
         torch.manual_seed(number)
-        rest = [patient for patient in acdc.patients(hearts) if patient not in fold]
-        card = {"fold": [number, 2], "held_out": fold, "identities": acdc.identities(hearts)}
+        rest = [patient for patient in hearts.ids() if patient not in fold]
+        card = {"fold": [number, 2], "held_out": fold, "identities": hearts.identities()}
         card |= {"trained": rest[1:], "validated": rest[:1]}
-        network = DeformationCVAE(acdc.QUICK.shape, acdc.QUICK.spacing, latent=6)
+        network = DeformationCVAE(hearts.grids["quick"].shape, hearts.grids["quick"].spacing, latent=6)
         save_weights(folder / f"fold{number}" / "weights.safetensors", network, card)
     return folder
 
@@ -45,7 +44,7 @@ def test_codes_of_every_patient_by_every_network(hearts, weights):
     first, second = (rows[rows["fold"] == fold].filter(regex=r"^z\d").to_numpy() for fold in (1, 2))
     assert np.abs(first - second).max() > 1e-3
     with pytest.raises(UserError, match="no weights"):
-        codes(hearts, hearts)
+        codes(hearts, hearts.root)
 
 
 def test_a_group_is_told_only_from_others_codes():
@@ -59,15 +58,15 @@ def test_a_group_is_told_only_from_others_codes():
         about = {"fold": fold, "case": [f"p{k}" for k in range(60)], "group": groups, "held_out": out}
         rows.append(pd.DataFrame(about | {f"z{k + 1}": z[:, k] for k in range(3)}))
     rows = pd.concat(rows)
-    assert told(rows, 2).mean() == 1 and len(told(rows, 2)) == 60
+    assert recognised(rows, 2).mean() == 1 and len(recognised(rows, 2)) == 60
     wrong = rows.copy()
     wrong.loc[wrong["held_out"], "group"] = wrong.loc[wrong["held_out"], "group"].map({"a": "b", "b": "c", "c": "a"})
-    assert told(wrong, 2).mean() == 0
-    pd.testing.assert_series_equal(told(rows, 4), told(rows, 2))  # three groups have two components
+    assert recognised(wrong, 2).mean() == 0
+    pd.testing.assert_series_equal(recognised(rows, 4), recognised(rows, 2))  # three groups have two components
     with pytest.raises(UserError, match="networks that left patients out"):
-        told(rows.assign(held_out=False))
+        recognised(rows.assign(held_out=False))
     with pytest.raises(UserError, match="two of them"):
-        told(rows.assign(group="a"))
+        recognised(rows.assign(group="a"))
 
 
 @pytest.mark.slow
@@ -75,17 +74,17 @@ def test_transports_stay_within_a_fold_and_go_on(hearts, weights, tmp_path):
     out = tmp_path / "records.csv"
     left_out = folds_left_out(hearts, weights)
     rows = transports(left_out, out)
-    dealt = folds(hearts, 2)
+    parts = folds(hearts, 2)
     for row in rows.itertuples():
-        assert {row.patient, row.healthy} <= set(dealt[row.fold - 1])
-        assert row.group in ("HCM", "DCM") and read_info(hearts / row.healthy)["Group"] == "NOR"
+        assert {row.patient, row.healthy} <= set(parts[row.fold - 1])
+        assert row.group in ("HCM", "DCM") and hearts.group(row.healthy) == "NOR"
     assert set(rows["way"]) == {"Our", "PL"} and len(rows) == 2 * 2 * 2  # two patients a fold, one healthy, two ways
     marked = rows.assign(predicted=1.0)
     marked[marked["patient"] != rows["patient"].iloc[0]].to_csv(out, index=False)
     again = transports(left_out, out)
     assert len(again) == len(rows) and (again["predicted"] == 1.0).sum() == len(rows) - 2
     pl = rows[rows["way"] == "PL"].iloc[0]
-    case = acdc.read(hearts, pl["patient"], acdc.QUICK)
+    case = hearts.read(pl["patient"], "quick")
     from regthesis.methods import get
 
     assert pl["predicted"] == pytest.approx(ejection(get("demons").register(case), case), abs=1e-3)

@@ -7,19 +7,20 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from regthesis.datasets import acdc, phantom
-from regthesis.datasets.acdc_files import read_info
+from regthesis.datasets import CommonGrid, phantom, recognise
+from regthesis.datasets.acdc import ACDC
 from regthesis.errors import UserError
 from regthesis.experiments import cross_validation as recipe
-from regthesis.experiments.cross_validation import folds, train
+from regthesis.experiments.cross_validation import train
+from regthesis.experiments.folds import folds
 from regthesis.methods.cvae import CVAE
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.train import Schedule
 from regthesis.weights import Card
 
 
-def build(frame: acdc.Frame) -> DeformationCVAE:
-    return DeformationCVAE(frame.shape, frame.spacing, latent=4)
+def build(grid: CommonGrid) -> DeformationCVAE:
+    return DeformationCVAE(grid.shape, grid.spacing, latent=4)
 
 
 @pytest.fixture(scope="module")
@@ -27,39 +28,39 @@ def hearts(tmp_path_factory):
     """Fifteen phantoms, three a group."""
     root = tmp_path_factory.mktemp("hearts")
     phantom.make(root, subjects=15, seed=1, size="quick")
-    return root
+    return recognise(root)
 
 
 @pytest.mark.slow
 def test_folds_have_all_patients_once_and_all_groups(hearts):
     parts = folds(hearts, 3)
-    assert sorted(sum(parts, [])) == acdc.patients(hearts)
+    assert sorted(sum(parts, [])) == hearts.ids()
     for fold in parts:
-        assert {read_info(hearts / patient)["Group"] for patient in fold} == {"DCM", "HCM", "MINF", "NOR", "RV"}
+        assert {hearts.group(patient) for patient in fold} == {"DCM", "HCM", "MINF", "NOR", "RV"}
 
 
 @pytest.mark.slow
 def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
     parts = folds(hearts, 3)
-    card = train(hearts, tmp_path, build, Schedule(2, every=1), fold=2, count=3, frame="quick", skip=parts[0][:1])
+    card = train(hearts, tmp_path, build, Schedule(2, every=1), fold=2, count=3, grid="quick", skip=parts[0][:1])
     assert card["held_out"] == parts[1] and len(card["validated"]) == 5 and len(card["trained"]) == 4
     assert not {*card["trained"], *card["validated"]} & {*parts[1], parts[0][0]}
-    unseen, seen = (acdc.read(hearts, patient, acdc.QUICK) for patient in (parts[1][0], card["trained"][0]))
+    unseen, seen = (hearts.read(patient, "quick") for patient in (parts[1][0], card["trained"][0]))
     assert Card(card).has_seen(seen.identity) and not Card(card).has_seen(unseen.identity)
-    assert card["identities"].keys() == set(acdc.patients(hearts))
-    assert CVAE(tmp_path).register(unseen).u.shape == (1, 3, *acdc.QUICK.shape)
+    assert card["identities"].keys() == set(hearts.ids())
+    assert CVAE(tmp_path).register(unseen).u.shape == (1, 3, *hearts.grids["quick"].shape)
     with pytest.raises(UserError, match="have seen this patient"):
         CVAE(tmp_path).register(seen)
-    with pytest.raises(UserError, match="have seen this patient"):  # nor in another frame
-        CVAE(tmp_path).register(acdc.read(hearts, card["trained"][0], acdc.FULL))
+    with pytest.raises(UserError, match="have seen this patient"):  # nor on another grid
+        CVAE(tmp_path).register(hearts.read(card["trained"][0], "full"))
 
 
 @pytest.mark.parametrize(
-    "wrong, message", [({"fold": 6}, "fold: expected 0"), ({"fold": 1, "frame": "huge"}, "frame 'huge'")]
+    "wrong, message", [({"fold": 6}, "fold: expected 0"), ({"fold": 1, "grid": "huge"}, "grid 'huge'")]
 )
 def test_wrong_arguments(tmp_path, wrong, message):
     with pytest.raises(UserError, match=message):
-        train(tmp_path, tmp_path, build, **wrong)
+        train(ACDC(tmp_path), tmp_path, build, **wrong)
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +68,14 @@ def six(tmp_path_factory):
     """Six phantoms: five to validate on and one to train with."""
     root = tmp_path_factory.mktemp("six")
     phantom.make(root, subjects=6, progress=False)
-    return root
+    return recognise(root)
 
 
 @pytest.mark.parametrize("skip, left", [(1, 5), (3, 3), (6, 0)])
 @pytest.mark.slow
 def test_too_few_patients_are_counted(six, tmp_path, skip, left):
     with pytest.raises(UserError, match=f"{left} patients to train with; it takes 6 or more, 5 of them for") as error:
-        train(six, tmp_path / "out", build, fold=0, frame="quick", skip=acdc.patients(six)[:skip])
+        train(six, tmp_path / "out", build, fold=0, grid="quick", skip=six.ids()[:skip])
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
 
 
@@ -86,37 +87,38 @@ def write_group(root, patient, group):
 
 @pytest.mark.slow
 def test_groups_of_any_kind_are_split(six, tmp_path):
-    root = shutil.copytree(six, tmp_path / "hearts")
-    for patient, group in zip(acdc.patients(root), ("", "1", "NO", "nan", None, "2020-01-01"), strict=True):
+    root = shutil.copytree(six.root, tmp_path / "hearts")
+    data = recognise(root)
+    for patient, group in zip(data.ids(), ("", "1", "NO", "nan", None, "2020-01-01"), strict=True):
         write_group(root, patient, group)
-    assert sorted(sum(folds(root, 3), [])) == acdc.patients(root)
-    assert len(acdc.balanced(root, 5)) == 5
-    for patient in acdc.patients(root):
+    assert sorted(sum(folds(data, 3), [])) == data.ids()
+    assert len(data.balanced(5)) == 5
+    for patient in data.ids():
         write_group(root, patient, "7")
-    assert folds(root, 2) == [acdc.patients(root)[0::2], acdc.patients(root)[1::2]]
+    assert folds(data, 2) == [data.ids()[0::2], data.ids()[1::2]]
 
 
 @pytest.mark.slow
 def test_validation_leaves_out_who_has_nothing_to_overlap(six, tmp_path, monkeypatch):
     """An ES mask that is empty, one that shares no structure with that of ED, and none at all."""
-    read, spoilt = acdc.read, dict(zip(acdc.balanced(six, 5), ("empty", "other", "none"), strict=False))
+    read, spoilt = six.read, dict(zip(six.balanced(5), ("empty", "other", "none"), strict=False))
 
-    def broken(root, patient, frame):
-        case = read(root, patient, frame)
+    def broken(patient, grid):
+        case = read(patient, grid)
         ed, es = case.masks[0], case.masks[1]
         other = {0: (ed == 1).long(), 1: 2 * (es == 2).long()}
         masks = {"empty": {0: ed, 1: 0 * es}, "other": other, "none": {}}
         return replace(case, masks=masks.get(spoilt.get(patient), case.masks))
 
     measured = []
-    monkeypatch.setattr(recipe.acdc, "read", broken)
+    monkeypatch.setattr(six, "read", broken)
     monkeypatch.setattr(recipe, "lost_overlap", lambda model, *sample: measured.append(sample) or 0.25)
-    card = train(six, tmp_path / "a", build, Schedule(1), fold=0, frame="quick")
+    card = train(six, tmp_path / "a", build, Schedule(1), fold=0, grid="quick")
     assert len(card["validated"]) == 5 and len(measured) == 2
     assert card["curve"][-1]["validation"] == 0.25
-    spoilt |= dict.fromkeys(acdc.balanced(six, 5), "none")
+    spoilt |= dict.fromkeys(six.balanced(5), "none")
     with pytest.raises(UserError, match="no validation patient .* has a structure in both masks"):
-        train(six, tmp_path / "b", build, Schedule(1), fold=0, frame="quick")
+        train(six, tmp_path / "b", build, Schedule(1), fold=0, grid="quick")
     assert not (tmp_path / "b").exists()
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from regthesis.experiments.deformation import figure47
-from regthesis.experiments.deformation.codes import accuracies, told
+from regthesis.experiments.deformation.codes import accuracies, recognised
 
 
 def codes(apart, mixed=()):
@@ -31,8 +31,8 @@ def test_groups_are_clusters_where_each_is_told(apart, mixed, verdict):
     assert (components.computed, components.verdict) == ("4", "changed")
 
 
-def test_told_of_two_adds_up():
-    table = figure47.told_of_two(codes(1.0))
+def test_recognised_from_two_adds_up():
+    table = figure47.recognised_from_two(codes(1.0))
     assert table.loc["all", "hits"] == table.drop("all")["hits"].sum() and table.loc["all", "n"] == 80
     assert (table["low"] <= table["share"]).all() and (table["share"] <= table["high"]).all()
 
@@ -42,7 +42,7 @@ def test_shares_have_their_bounds_and_random_numbers_their_range():
     found = accuracies(rows)
     assert list(found) == ["new patients", "ten folds", "ten folds, leak", "noise, leak"]
     assert all(low < value < high for value, low, high in found.values())
-    assert found["new patients"][0] == pytest.approx(100 * told(rows).mean())
+    assert found["new patients"][0] == pytest.approx(100 * recognised(rows).mean())
     assert 20 < found["noise, leak"][0] < found["ten folds, leak"][0]  # where chance is 20
 
 

@@ -11,11 +11,15 @@ import torch
 from tqdm import tqdm
 
 from regthesis.case import Case
-from regthesis.datasets import acdc
+from regthesis.datasets import Dataset
 from regthesis.errors import UserError
 from regthesis.evaluate.latent import accuracy, accuracy_of_noise, classifier
 from regthesis.evaluate.statistics import share_interval
 from regthesis.methods.velocity import on_network_grid
+from regthesis.experiments.description import describe
+from regthesis.experiments.record import record
+from regthesis.experiments.study import weights_for
+from regthesis.files import whole
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.weights import Card, networks, refuse_stranger
 
@@ -32,7 +36,7 @@ def encoded(network: DeformationCVAE, cases: Sequence[Case]) -> pd.DataFrame:
     )
 
 
-def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame:
+def codes(data: Dataset, weights: Path, grid: str = "quick") -> pd.DataFrame:
     """Codes of all patients by each fold's network: columns `ABOUT`, then z1, z2, ...
 
     Two networks have two latent spaces: compare codes of one fold only.
@@ -40,7 +44,7 @@ def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame
     Raises:
         UserError: patients or weights are missing or broken, or a patient is on no network's card.
     """
-    cases = [acdc.read(root, patient, acdc.frame_named(frame)) for patient in tqdm(acdc.patients(root), disable=None)]
+    cases = [data.read(id, grid) for id in tqdm(data.ids(), disable=None)]
     found, trained = [], [(network, card, Card(card)) for network, card in networks(weights, DeformationCVAE)]
     for case in cases:
         refuse_stranger([who for *_, who in trained], weights, case.id, case.identity, case.dataset)
@@ -51,7 +55,7 @@ def codes(root: Path | str, weights: Path, frame: str = "quick") -> pd.DataFrame
     return rows[[*ABOUT, *(name for name in rows if name not in ABOUT)]]
 
 
-def told(rows: pd.DataFrame, components: int = 4) -> pd.Series:
+def recognised(rows: pd.DataFrame, components: int = 4) -> pd.Series:
     """For each patient, whether a classifier told the group from the code.
 
     In each fold directions and machine are fitted to the codes of the patients that its network was trained or
@@ -74,16 +78,39 @@ def told(rows: pd.DataFrame, components: int = 4) -> pd.Series:
     return pd.Series(right).sort_index()
 
 
+def record_codes(data: Dataset, out: Path, grid: str = "quick", weights: Path | None = None) -> pd.Series:
+    """Keep the `codes` of all cases by each fold's S3; for each case whether its group was `recognised`.
+
+    `weights` is as in `weights_for`.
+
+    Raises:
+        UserError: as `codes` and `recognised`, or `out` cannot be written or holds another run.
+    """
+    network = weights_for(data, weights) / "s3"
+    about = describe(data, f"codes ROOT --out {out}", grid, weights=network)
+
+    def read():
+        rows = codes(data, network, grid)
+        return rows, recognised(rows)  # or it says why not, before anything is written
+
+    def keep(found, kept):
+        with whole(kept) as sibling:
+            found[0].to_csv(sibling, index=False, float_format="%.5g")
+        return pd.DataFrame({"right": found[1]})
+
+    return record(out, about, read, keep)["right"]
+
+
 def accuracies(rows: pd.DataFrame, fold: int = 1) -> dict[str, tuple[float, float, float]]:
     """Shares of patients, in %, whose group is told from the codes of `codes`: a value and its bounds each.
 
-    `new patients` as `told`, of all folds; then the codes of one fold's network, seen and unseen patients together, in
-    ten folds, without and with a leak (see `evaluate.latent.accuracy`), with binomial intervals; last, with the leak,
-    the mean and the range of forty draws of random numbers in their place.
+    `new patients` as `recognised`, of all folds; then the codes of one fold's network, seen and unseen patients
+    together, in ten folds, without and with a leak (see `evaluate.latent.accuracy`), with binomial intervals; last,
+    with the leak, the mean and the range of forty draws of random numbers in their place.
 
-    Raises as `told` and `accuracy`.
+    Raises as `recognised` and `accuracy`.
     """
-    right, one = told(rows), rows[rows["fold"] == fold]
+    right, one = recognised(rows), rows[rows["fold"] == fold]
     numbers, groups = one.filter(regex=r"^z\d").to_numpy(), one["group"].to_numpy()
     hits = {"new patients": (int(right.sum()), len(right))}
     for name, inside in {"ten folds": True, "ten folds, leak": False}.items():

@@ -7,9 +7,9 @@ import pandas as pd
 from regthesis.book import ledger
 from regthesis.evaluate import latent
 from regthesis.evaluate.statistics import share_interval
-from regthesis.experiments.deformation.codes import told
+from regthesis.experiments.deformation.codes import recognised
 
-__all__ = ["UNLIKE", "judge", "planes", "told_of_two"]
+__all__ = ["UNLIKE", "judge", "planes", "recognised_from_two"]
 
 UNLIKE = "the thesis does not say to whom its components were fitted, and its network had learned from more patients"
 
@@ -27,9 +27,9 @@ def planes(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return found
 
 
-def told_of_two(rows: pd.DataFrame) -> pd.DataFrame:
+def recognised_from_two(rows: pd.DataFrame) -> pd.DataFrame:
     """Of each group and of `all`: new patients told from two components, `hits` of `n`, and the binomial interval."""
-    right = told(rows, components=2)
+    right = recognised(rows, components=2)
     groups = right.groupby(rows.drop_duplicates("case").set_index("case")["group"])
     hits = {name: (int(those.sum()), len(those)) for name, those in groups} | {"all": (int(right.sum()), len(right))}
     lines = {name: (*of, *share_interval(*of)[:3]) for name, of in hits.items()}
@@ -42,7 +42,7 @@ def judge(rows: pd.DataFrame, dataset: str, frame=None, **about) -> list[ledger.
     Groups are clusters where new patients of every one are told from two components more often than by chance, and
     none where all together are not; between the two nothing is decided.
     """
-    two, one = told_of_two(rows), rows[rows["fold"] == rows["fold"].min()]
+    two, one = recognised_from_two(rows), rows[rows["fold"] == rows["fold"].min()]
     groups = two.drop("all")
     clear = groups["low"] > 1 / len(groups)
     shown = True if clear.all() else None if two.loc["all", "low"] > 1 / len(groups) else False
@@ -51,6 +51,6 @@ def judge(rows: pd.DataFrame, dataset: str, frame=None, **about) -> list[ledger.
     components = latent.components(one.filter(regex=r"^z\d"), one["group"])
     return [
         ledger.claim("C4.42", shown, why, dataset=dataset, **about),
-        ledger.check("C4.43", 100.0 * told(rows), dataset=dataset, frame=frame, unlike=UNLIKE, **about),
+        ledger.check("C4.43", 100.0 * recognised(rows), dataset=dataset, frame=frame, unlike=UNLIKE, **about),
         ledger.check("C4.44", components, dataset="any", **about),
     ]

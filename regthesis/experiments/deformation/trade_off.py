@@ -10,11 +10,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from regthesis.case import Case
-from regthesis.evaluate.growing import begun, finished, grown
+from regthesis.datasets import Dataset
+from regthesis.evaluate.growing import add_rows, finished, read_rows
 from regthesis.evaluate.records import measured
 from regthesis.evaluate.structures import Structures
 from regthesis.evaluate.study import check_names, study
 from regthesis.evaluate.table import case_means
+from regthesis.experiments.description import describe
+from regthesis.experiments.folds import selected
+from regthesis.experiments.record import record
+from regthesis.experiments.study import methods_for
 from regthesis.methods import Method
 
 SETTINGS = {
@@ -55,7 +60,7 @@ def trade_off(
     todo = [(method, name, value) for method, name, values in varied for value in values]
     metrics = {case.id: [(it,) for it in METRICS if it in dict(measured(case, structures))] for case in cases}
     wanted = {(method.name, value, case.id): metrics[case.id] for method, _, value in todo for case in cases}
-    rows, missing, refused = begun(out, COLUMNS), {}, ""
+    rows, missing, refused = read_rows(out, COLUMNS), {}, ""
     for method, name, value in tqdm(todo, desc="settings", disable=None):
         done = finished(rows, PIECE, ("metric",), wanted)
         left = [case for case in cases if (method.name, value, case.id) not in done]
@@ -65,8 +70,31 @@ def trade_off(
         scores = case_means(found[found["metric"].isin(METRICS)])
         new = scores.assign(method=method.name, field=name, setting=value, default=value == getattr(method, name))
         if len(new):
-            rows = grown(rows, new[list(COLUMNS)], out, PIECE)
+            rows = add_rows(rows, new[list(COLUMNS)], out, PIECE)
     if not len(rows):  # a table is there even if all was refused
-        rows = grown(rows, rows, out, PIECE)
+        rows = add_rows(rows, rows, out, PIECE)
     rows.attrs |= {"missing": missing, "refused": refused}
     return rows
+
+
+def record_trade_off(
+    data: Dataset,
+    out: Path,
+    names: Sequence[str],
+    grid: str = "full",
+    count: int = 10,
+    fold: int = 0,
+    structures: Structures | None = None,
+    weights: Path | None = None,
+) -> pd.DataFrame:
+    """Keep the `trade_off` of so many cases, with `fold` of that fold, by each named method on a grid.
+
+    Raises:
+        UserError: as `trade_off`, or as `record_study`.
+    """
+    chosen = methods_for(data, names, weights)
+    ids = selected(data, count, fold=fold)
+    command = f"trade-off ROOT --out {out} --methods {','.join(names)} --patients {count}"
+    about = describe(data, command + (f" --fold {fold}" if fold else ""), grid, chosen, structures) | {"patients": ids}
+    read = lambda: [data.read(id, grid) for id in ids]  # noqa: E731
+    return record(out, about, read, lambda cases, kept: trade_off(cases, chosen, kept, structures), COLUMNS)

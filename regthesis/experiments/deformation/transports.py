@@ -11,13 +11,15 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from regthesis.case import Case
-from regthesis.datasets import acdc
+from regthesis.case import CAVITY, Case
+from regthesis.datasets import Dataset
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
-from regthesis.evaluate.growing import begun, finished, grown
-from regthesis.evaluate.structures import CAVITY
+from regthesis.evaluate.growing import add_rows, finished, read_rows
 from regthesis.evaluate.volumes import ejection_fraction, volumes
+from regthesis.experiments.description import describe
+from regthesis.experiments.record import record
+from regthesis.experiments.study import weights_for
 from regthesis.methods import get
 from regthesis.methods.transport import by_code, check_posed, pole_ladder
 from regthesis.methods.velocity import on_network_grid
@@ -33,7 +35,7 @@ PIECE, ROW = ("fold", "patient"), ("healthy", "way")  # all transports of a pati
 def ejection(deformation: Deformation, case: Case) -> float:
     """Ejection fraction in % that a deformation gives a heart, from its mask at end diastole."""
     masks = case.moving_mask, deformation.warp_labels(case.moving_mask)
-    return ejection_fraction(*(float(volumes(mask, case.spacing, acdc.STRUCTURES)[CAVITY]) for mask in masks))
+    return ejection_fraction(*(float(volumes(mask, case.spacing, case.structures)[CAVITY]) for mask in masks))
 
 
 class Fold(NamedTuple):
@@ -45,15 +47,16 @@ class Fold(NamedTuple):
     healthy: list[Case]
 
 
-def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> list[Fold]:
+def folds_left_out(data: Dataset, weights: Path, grid: str = "quick") -> list[Fold]:
     """Every fold's network with the patients of HCM and DCM and the healthy subjects that it has not seen.
 
     Raises:
         UserError: patients or weights are missing or broken, a mask lacks what hearts are aligned by, or there is
             nothing to carry.
     """
-    grid, found = acdc.frame_named(frame), []
-    everyone = [acdc.read(root, patient, grid) for patient in tqdm(acdc.patients(root), "patients", disable=None)]
+    if not data.has("cavity"):
+        raise UserError(f"{data.root}: no masks of the left cavity, whose volumes tell how good a transport is")
+    everyone, found = [data.read(id, grid) for id in tqdm(data.ids(), "patients", disable=None)], []
     for network, card in networks(weights, DeformationCVAE):
         known, left_out = Card(card), set(card["held_out"])
         hearts = [heart for heart in everyone if known.names_of(heart.identity) & left_out]
@@ -65,7 +68,7 @@ def folds_left_out(root: Path | str, weights: Path, frame: str = "quick") -> lis
     if not any(fold.sick and fold.healthy for fold in found):
         groups = " or ".join(SICK)
         raise UserError(
-            f"{root}: no network has left out a patient of {groups} and a healthy subject; give other patients"
+            f"{data.root}: no network has left out a patient of {groups} and a healthy subject; give other patients"
         )
     return found
 
@@ -80,7 +83,7 @@ def transports(folds: Sequence[Fold], out: Path) -> pd.DataFrame:
     Raises:
         UserError: `out` cannot be written, or has other transports.
     """
-    rows, demons = begun(out, COLUMNS), get("demons")
+    rows, demons = read_rows(out, COLUMNS), get("demons")
     for fold, network, sick, healthy in folds:
         carries = list(product([heart.id for heart in healthy], WAYS))
         done = finished(rows, PIECE, ROW, {(fold, heart.id): carries for heart in sick})
@@ -97,5 +100,16 @@ def transports(folds: Sequence[Fold], out: Path) -> pd.DataFrame:
                     carried = pole_ladder(patient, own["PL"], target, demons).carried
                 fractions = ejection(own[way], patient), ejection(carried, target)
                 found.append((fold, patient.id, patient.group, target.id, way, *fractions))
-            rows = grown(rows, pd.DataFrame(found, columns=list(COLUMNS)), out, PIECE)
+            rows = add_rows(rows, pd.DataFrame(found, columns=list(COLUMNS)), out, PIECE)
     return rows
+
+
+def record_transports(data: Dataset, out: Path, grid: str = "quick", weights: Path | None = None) -> pd.DataFrame:
+    """Keep the `transports` of all `folds_left_out`; `weights` as in `weights_for`.
+
+    Raises:
+        UserError: as `folds_left_out`, or `out` cannot be written or holds another run.
+    """
+    network = weights_for(data, weights) / "s3"
+    about = describe(data, f"transport ROOT --out {out}", grid, weights=network)
+    return record(out, about, lambda: folds_left_out(data, network, grid), transports, COLUMNS)

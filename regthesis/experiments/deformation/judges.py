@@ -1,0 +1,40 @@
+"""What the ledger says of the recorded runs of this chapter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from regthesis import datasets, methods
+from regthesis.book import ledger
+from regthesis.experiments.deformation import figure47, table41, table42
+from regthesis.methods.learned import Learned, trained_on
+
+__all__ = ["JUDGES"]
+
+
+def _study(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
+    grid, smoothed = _grid(about), {}
+    for name, settings in about["methods"].items():
+        method = trained_on(methods.get(name), about["dataset"])
+        if isinstance(method, Learned):
+            smoothed[name] = replace(method, smoothing=settings["smoothing"]).smoothed_by(grid.spacing)
+    return table41.judge(rows, about["dataset"], grid, "results", out, smoothed)
+
+
+def _codes(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
+    return figure47.judge(rows, about["dataset"], _grid(about), page="results", results=out)
+
+
+def _transport(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
+    claim = table42.judge_words(rows, about["dataset"], "results", out)
+    return [*table42.judge(rows, about["dataset"], "results", out), claim]
+
+
+def _grid(about: dict) -> datasets.CommonGrid:
+    return datasets.known()[about["dataset"]].grids[about["profile"]]
+
+
+JUDGES = {"study": _study, "codes": _codes, "transport": _transport}  # by the command that made a run
