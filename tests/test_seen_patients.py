@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from regthesis import methods, weights
 from regthesis.case import Case
 from regthesis.cli import main
-from regthesis.datasets import acdc
+from regthesis.datasets.acdc import ACDC
 from regthesis.errors import DomainWarning, UserError
 from regthesis.geometry import Grid
 from regthesis.methods.learned import Learned
@@ -49,8 +49,8 @@ def write_again(source: Path, folder: Path, change) -> Path:
 def test_every_patient_is_registered_out_of_fold(real_data):
     """As read; with images swapped; with every voxel moved by one unit in the last place, under another name."""
     root = real_data / "acdc"
-    for patient in acdc.patients(root):
-        case = acdc.read(root, patient, acdc.QUICK)
+    for patient in ACDC(root).ids():
+        case = ACDC(root).read(patient, "quick")
         check_unseen(case, patient)
         check_unseen(replace(case, images=case.images.flip(0)), patient)
         moved = torch.nextafter(case.images, torch.tensor(torch.inf))
@@ -63,17 +63,17 @@ def test_so_is_every_patient_whose_files_have_other_intensities_and_another_name
         return np.nextafter(voxels.astype(np.float32), np.float32(np.inf))
 
     root = real_data / "acdc"
-    for patient in acdc.patients(root)[::8]:
+    for patient in ACDC(root).ids()[::8]:
         folder = write_again(root / patient, tmp_path / patient, next_float)
-        check_unseen(acdc.read(folder, "renamed", acdc.QUICK), patient)
+        check_unseen(ACDC(folder).read("renamed", "quick"), patient)
 
 
 @pytest.mark.slow
 def test_whole_cines_are_registered_out_of_fold(real_data):
     """Crops of other files with other intensities; not all of their patients are on the cards."""
-    root, known = real_data / "acdc_cine", set(acdc.patients(real_data / "acdc"))
-    for patient in acdc.patients(root):
-        case = acdc.read(root, patient, acdc.QUICK, sequence=True)
+    root, known = real_data / "acdc_cine", set(ACDC(real_data / "acdc").ids())
+    for patient in ACDC(root).ids():
+        case = ACDC(root).read(patient, "quick", sequence=True)
         if patient in known:
             check_unseen(case, patient)
         else:
@@ -86,7 +86,7 @@ def test_a_stranger_in_acdc_layout_is_refused(real_data):
     root = real_data / "sunnybrook"
     for name in LEARNED:
         with pytest.raises(UserError, match="is no patient of acdc that the networks in .* know"):
-            methods.get(name).weights_for(acdc.read(root, acdc.patients(root)[0], acdc.QUICK))
+            methods.get(name).weights_for(ACDC(root).read(ACDC(root).ids()[0], "quick"))
 
 
 def test_a_study_leaves_strangers_to_the_methods_that_may_register_them(real_data, tmp_path):
@@ -99,17 +99,17 @@ def test_a_study_leaves_strangers_to_the_methods_that_may_register_them(real_dat
 
 
 def test_the_same_data_are_known_by_their_outlines_not_by_layout_or_number(real_data, tmp_path):
-    assert acdc.origin(real_data / "acdc") == "acdc"
+    assert ACDC(real_data / "acdc").origin == "acdc"
     hearts = real_data / "sunnybrook"
     copies = tmp_path / "copies"
     copies.mkdir()
     for number in range(1, 82):
-        source = hearts / acdc.patients(hearts)[number % 3]
+        source = hearts / ACDC(hearts).ids()[number % 3]
         target = copies / f"patient{number:03d}"
         target.mkdir()
         for path in source.iterdir():
             (target / path.name.replace(source.name, target.name)).symlink_to(path)
-    assert acdc.origin(copies) == "own"
+    assert ACDC(copies).origin == "own"
 
 
 def test_all_shipped_cards_say_who_is_who():

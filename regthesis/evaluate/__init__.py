@@ -12,14 +12,12 @@ from regthesis.evaluate.regularity import (
 )
 from regthesis.evaluate.similarity import rmse
 from regthesis.evaluate.statistics import Interval, PairedTest, mean_interval, share_interval, wilcoxon
-from regthesis.evaluate.structures import STRUCTURES
 from regthesis.evaluate.study import deformations, scores, study
 from regthesis.evaluate.surface import hausdorff, surface_distances
 from regthesis.evaluate.table import case_means, compare, printed_style, summary, table
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 
 __all__ = [
-    "STRUCTURES",
     "Interval",
     "JacobianStatistics",
     "PairedTest",

@@ -4,13 +4,13 @@ import math
 
 import pandas as pd
 
-from regthesis.case import Case
+from regthesis.case import CAVITY, Case
 from regthesis.deformation import Deformation
 from regthesis.evaluate.error import endpoint_error
 from regthesis.evaluate.overlap import dice
 from regthesis.evaluate.regularity import grad_det_jac, jacobian_statistics, spatial_gradient, temporal_gradient
 from regthesis.evaluate.similarity import rmse
-from regthesis.evaluate.structures import CAVITY, Structures, select, structures_of
+from regthesis.evaluate.structures import Structures, select, structures_of
 from regthesis.evaluate.surface import ranked_distance, surface_distances
 from regthesis.evaluate.volumes import ejection_fraction, volumes
 from regthesis.kernels import zscore
@@ -22,13 +22,13 @@ def evaluate(case: Case, deformation: Deformation, method: str, structures: Stru
     """Score one deformation of one case: a row per metric and structure, with columns `COLUMNS`.
 
     The moving mask is warped and compared with the mask of every other segmented frame, averaged over those frames.
-    `structures` are those of the case's data set if left out: of ACDC the five of the thesis, of own data each label.
+    `structures` are those of the case's data set if left out: of own pairs each label.
 
     | metric | structure | unit |
     |---|---|---|
     | RMSE | image | standard deviations (both images z-scored before warping) |
     | DICE, HD95, HD | each of `structures` | 1, mm, mm |
-    | EF, EF error | LV-BP, if asked for | %, and percentage points, predicted minus true; of mask 0 and the last |
+    | EF, EF error | `CAVITY`, if asked for | %, and percentage points, predicted minus true; of mask 0 and the last |
     | Grad Det-Jac | image | 1/mm |
     | min Det-Jac, max Det-Jac, folding, sd log Det-Jac | image | 1, fraction of voxels |
     | Spat. Grad., Temp. Grad. | image | mm/mm, mm/frame; the latter for sequences |

@@ -8,14 +8,12 @@ from functools import reduce
 import torch
 
 from regthesis.case import Case
-from regthesis.datasets.acdc import STRUCTURES
 from regthesis.errors import UserError
 from regthesis.kernels.shapes import Tensor
 
-__all__ = ["CAVITY", "STRUCTURES", "Structures", "select", "structures_named", "structures_of"]
+__all__ = ["Structures", "select", "structures_named", "structures_of"]
 
 Structures = Mapping[str, tuple[int, ...]]  # name -> labels
-CAVITY = "LV-BP"  # the structure whose volumes make an ejection fraction
 
 
 def select(mask: Tensor, labels: tuple[int, ...]) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 
 from regthesis.book.show import registrations, slices, style
 from regthesis.case import Case
+from regthesis.datasets.acdc import ACDC
 from regthesis.deformation import Deformation
-from regthesis.evaluate.structures import STRUCTURES
 from regthesis.experiments.background.schemes import learning
 from regthesis.experiments.deformation import figures, schemes
 from regthesis.geometry import Grid
@@ -25,7 +25,7 @@ def case():
     mask[..., 12:22, 15:25] = 2
     mask[..., 15:19, 18:22] = 3
     mask[..., 12:22, 12:15] = 1
-    return Case("a", torch.rand(2, 1, *GRID.shape), GRID, {0: mask, 1: mask}, "HCM")
+    return Case("a", torch.rand(2, 1, *GRID.shape), GRID, {0: mask, 1: mask}, "HCM", structures=ACDC.structures)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_transported_has_a_row_a_heart(case, still):
 def test_scores_show_every_heart_of_every_structure_and_overall_metrics_that_are_there(case):
     rows = [
         (m, s, metric, c, 0.5 + c / 10)
-        for m in ("s3", "demons") for metric in ("DICE", "HD95") for s in STRUCTURES for c in range(3)
+        for m in ("s3", "demons") for metric in ("DICE", "HD95") for s in ACDC.structures for c in range(3)
     ]  # fmt: skip
     rows += [
         (m, "image", metric, c, 0.1 * c)
@@ -96,7 +96,7 @@ def test_scores_show_every_heart_of_every_structure_and_overall_metrics_that_are
     ]
     frame = pd.DataFrame(rows, columns=["method", "structure", "metric", "case", "value"])
     figure = figures.scores(frame, case)
-    assert titles(figure) == list(STRUCTURES)
+    assert titles(figure) == list(ACDC.structures)
     labels = [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
     assert labels == ["DICE", "HD95 (mm)", "RMSE", "Grad Det-Jac (1/mm)"]
     dots = [v for ax in figure.axes for line in ax.lines if line.get_marker() == "." for v in line.get_ydata()]

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from regthesis.datasets import acdc
+from regthesis.datasets.acdc import ACDC
 from regthesis.datasets.acdc_files import read_info
 from regthesis.errors import UserError
 
@@ -49,7 +49,7 @@ def patient(tmp_path):
 
 
 def read(folder, **options):
-    return acdc.read(folder.parent, folder.name, acdc.QUICK, **options)
+    return ACDC(folder.parent).read(folder.name, "quick", **options)
 
 
 def test_a_pair(patient):
@@ -75,16 +75,16 @@ def test_balanced_takes_groups_in_turn(patient):
         copy = root / f"patient{number:03d}"
         copy.mkdir()
         (copy / "Info.cfg").write_text(f"ED: 1\nES: 3\nGroup: {group}\n")
-    assert acdc.balanced(root, 2) == ["patient001", "patient003"]
-    assert acdc.balanced(root, 2, skip=("patient001",)) == ["patient002", "patient003"]
+    assert ACDC(root).balanced(2) == ["patient001", "patient003"]
+    assert ACDC(root).balanced(2, skip=("patient001",)) == ["patient002", "patient003"]
     with pytest.raises(UserError, match="5 patients wanted, 4 there"):
-        acdc.balanced(root, 5)
+        ACDC(root).balanced(5)
 
 
 def test_check_counts_and_lists_faults(patient):
     shutil.copytree(patient, patient.parent / "patient002")
     broken = patient.parent / "patient002" / "patient002_frame01.nii.gz"
-    groups, cines, faults = acdc.check(patient.parent)
+    groups, cines, faults = ACDC(patient.parent).check()
     assert groups == {"NOR": 1} and cines == 1
     assert len(faults) == 1 and str(broken) in faults[0] and "no such file" in faults[0]
 
@@ -196,13 +196,13 @@ def test_groups_of_all_kinds_are_taken_in_turn(patient):
         for file in copy.glob("patient001*"):
             file.rename(copy / file.name.replace("patient001", copy.name))
         (copy / "Info.cfg").write_text(f"ED: 1\nES: 3\nGroup: {group}\n")
-    assert len(acdc.balanced(patient.parent, 4)) == 4
-    assert acdc.check(patient.parent)[0] == {"1": 1, "NO": 1, "NOR": 1, "unknown": 1}
+    assert len(ACDC(patient.parent).balanced(4)) == 4
+    assert ACDC(patient.parent).check()[0] == {"1": 1, "NO": 1, "NOR": 1, "unknown": 1}
 
 
 def test_an_unknown_patient_is_called_so(patient):
     with pytest.raises(UserError, match="patient999: no such patient"):
-        acdc.read(patient.parent, "patient999")
+        ACDC(patient.parent).read("patient999")
 
 
 def test_headers_that_differ_by_rounding_are_one_grid(patient):
@@ -219,15 +219,15 @@ def test_masks_nearly_of_whole_numbers_are_read(patient):
 
 def test_a_cine_that_lies_elsewhere_is_a_fault(patient):
     cine = sitk.ReadImage(str(patient / "patient001_4d.nii.gz"))
-    assert acdc.check(patient.parent)[1:] == (1, [])
+    assert ACDC(patient.parent).check()[1:] == (1, [])
     cine.SetOrigin((40.0, 0.0, 0.0, 0.0))
     sitk.WriteImage(cine, str(patient / "patient001_4d.nii.gz"))
-    (fault,) = acdc.check(patient.parent)[2]
+    (fault,) = ACDC(patient.parent).check()[2]
     assert "patient001_4d.nii.gz: does not lie on the grid of patient001_frame01.nii.gz: it lies 40 mm away" in fault
     with pytest.raises(UserError, match="_gt.nii.gz: does not lie"):
         read(patient, sequence=True)
     truncate(patient / "patient001_4d.nii.gz")
-    (fault,) = acdc.check(patient.parent)[2]
+    (fault,) = ACDC(patient.parent).check()[2]
     assert "patient001_4d.nii.gz: cannot be read" in fault
 
 
@@ -251,7 +251,7 @@ def test_values_in_any_unit_are_the_same_patient(patient):
 
 def test_a_folder_without_patients_is_refused(tmp_path):
     with pytest.raises(UserError, match="no patient folder"):
-        acdc.patients(tmp_path)
+        ACDC(tmp_path).ids()
 
 
 def test_a_frame_beyond_the_cine_is_refused(patient):
@@ -261,18 +261,18 @@ def test_a_frame_beyond_the_cine_is_refused(patient):
 
 
 def test_sunnybrook_cines_read_as_acdc(real_data):
-    case = acdc.read(real_data / "sunnybrook", "SCD0000101", acdc.QUICK, sequence=True)
+    case = ACDC(real_data / "sunnybrook").read("SCD0000101", "quick", sequence=True)
     assert case.images.shape == (20, 1, 32, 64, 64) and sorted(case.masks) == [0, 9]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name, count", [("acdc_cine", 40), ("sunnybrook", 3)])
 def test_the_cines_at_hand_lie_on_the_grids_of_their_frames(real_data, name, count):
-    groups, cines, faults = acdc.check(real_data / name)
+    groups, cines, faults = ACDC(real_data / name).check()
     assert (sum(groups.values()), cines, faults) == (count, count, [])
 
 
 @pytest.mark.slow
 def test_the_patients_at_hand(real_data):
-    groups, _, faults = acdc.check(real_data / "acdc")
+    groups, _, faults = ACDC(real_data / "acdc").check()
     assert groups == dict.fromkeys(("DCM", "HCM", "MINF", "NOR", "RV"), 16) and not faults

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from regthesis.datasets import acdc
-from regthesis.evaluate import STRUCTURES, dice, hausdorff, rmse
+from regthesis.datasets.acdc import ACDC
+from regthesis.evaluate import dice, hausdorff, rmse
 from regthesis.kernels import zscore
 
 
@@ -14,9 +14,9 @@ def test_unregistered_patients_score_what_was_measured_independently(real_data):
     """Mean DICE 0.709, HD95 9.93 mm and RMSE 0.360 were measured on these 80 patients by other code."""
     root = real_data / "acdc"
     scores = []
-    for patient in acdc.patients(root):
-        case = acdc.read(root, patient)
-        for labels in STRUCTURES.values():
+    for patient in ACDC(root).ids():
+        case = ACDC(root).read(patient)
+        for labels in ACDC.structures.values():
             inside = [torch.isin(mask, torch.tensor(labels)) for mask in (case.fixed_mask, case.moving_mask)]
             overlap = dice(case.fixed_mask, case.moving_mask, labels)
             scores.append((overlap, hausdorff(*inside, case.spacing), rmse(zscore(case.fixed), zscore(case.moving))))

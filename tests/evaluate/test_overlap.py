@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from regthesis.evaluate import STRUCTURES, dice
+from regthesis.datasets.acdc import ACDC
+from regthesis.evaluate import dice
+
+STRUCTURES = ACDC.structures
 
 labels = arrays(np.int64, (3, 4, 5), elements=st.integers(0, 3)).map(torch.from_numpy)
 

@@ -6,11 +6,14 @@ import torch
 
 from regthesis import kernels
 from regthesis.case import Case
+from regthesis.datasets.acdc import ACDC
 from regthesis.deformation import Deformation
-from regthesis.evaluate import STRUCTURES, dice, evaluate, hausdorff, rmse
+from regthesis.evaluate import dice, evaluate, hausdorff, rmse
 from regthesis.evaluate.records import COLUMNS, folds, measured
 from regthesis.geometry import Grid
 from regthesis.kernels import zscore
+
+STRUCTURES = ACDC.structures
 
 GRID = Grid((10, 16, 18), (3.15, 1.5, 2.0))
 

@@ -5,7 +5,10 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from regthesis.evaluate import STRUCTURES, ejection_fraction, volumes
+from regthesis.datasets.acdc import ACDC
+from regthesis.evaluate import ejection_fraction, volumes
+
+STRUCTURES = ACDC.structures
 
 SPACING = (3.15, 1.5, 0.7)
 

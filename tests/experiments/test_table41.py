@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from regthesis.book import ledger
-from regthesis.datasets import acdc
+from regthesis.datasets.acdc import ACDC
 from regthesis.evaluate.records import COLUMNS
 from regthesis.experiments.deformation import table41
+
+FULL = ACDC.grids["full"]
 
 
 def study(means, cases=80, seed=0):
@@ -31,7 +33,7 @@ ROWS = study(
 )
 
 
-def verdicts(rows, dataset="acdc", frame=acdc.FULL):
+def verdicts(rows, dataset="acdc", frame=FULL):
     return {verdict.id: verdict for verdict in table41.judge(rows, dataset, frame)}
 
 
@@ -68,7 +70,7 @@ def renamed(rows, **names):
 
 
 def test_what_was_smoothed_after_the_fact_is_not_comparable():
-    found = {verdict.id: verdict for verdict in table41.judge(ROWS, "acdc", acdc.FULL, smoothed={"s3": 3.0})}
+    found = {verdict.id: verdict for verdict in table41.judge(ROWS, "acdc", FULL, smoothed={"s3": 3.0})}
     for id in ("T4.1/S3/DICE", "C4.30/DICE/Dem", "C4.34/GradDetJac/Dem", "C4.40"):
         assert found[id].verdict == "not comparable" and "velocities of s3 were smoothed by 3 mm" in found[id].why
     assert found["T4.1/Dem/DICE"].verdict == "fails"  # 0.79 is not the printed 0.799
@@ -79,7 +81,7 @@ def test_a_network_as_it_is_stands_before_the_smoothed_one():
     bare = bare.assign(value=bare["value"] - 0.05 * (bare["metric"] == "DICE"))
     rows = pd.concat([ROWS, bare])
     assert table41.values(rows, "S3", "DICE").mean() == pytest.approx(0.762, abs=0.002)
-    found = {verdict.id: verdict for verdict in table41.judge(rows, "acdc", acdc.FULL, smoothed={"s3": 3.0})}
+    found = {verdict.id: verdict for verdict in table41.judge(rows, "acdc", FULL, smoothed={"s3": 3.0})}
     assert found["T4.1/S3/DICE"].verdict == "fails" and found["C4.34/GradDetJac/Dem"].verdict == "reproduced"
     assert found["C4.40"].verdict == "reproduced"
     folded = rows.assign(value=rows["value"].where((rows["method"] != "s3") | (rows["metric"] != "min Det-Jac"), -1.0))
@@ -141,7 +143,7 @@ def test_beside_the_print_stands_each_run_in_a_line_of_its_own():
 
 
 def test_a_line_has_the_mark_of_its_own_run_s_verdict():
-    marked = table41.beside({"first": ROWS, "second": ROWS}, {"second": table41.judge(ROWS, "acdc", acdc.FULL)})
+    marked = table41.beside({"first": ROWS, "second": ROWS}, {"second": table41.judge(ROWS, "acdc", FULL)})
     printed, first, second = marked.loc["S3", "DICE"].splitlines()
     assert (printed, f"{first} ✓") == ("0.812 (0.085)", second)
     assert marked.loc["Dem", "DICE"].endswith("✗")  # 0.79 is not the printed 0.799

@@ -8,7 +8,7 @@ import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from regthesis.case import Case
-from regthesis.datasets import acdc
+from regthesis.datasets.acdc import ACDC
 from regthesis.evaluate import deformations
 from regthesis.geometry import Grid
 from regthesis.methods import MissingPeer, get, voxelmorph
@@ -102,7 +102,7 @@ def test_it_registers_by_its_mean_and_its_weights_return(network, tmp_path):
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "neurite.nn.models", None)
     with pytest.raises(MissingPeer, match="neurite|voxelmorph"):
-        voxelmorph.VoxelMorphNetwork(acdc.QUICK.shape, acdc.QUICK.spacing)
+        voxelmorph.VoxelMorphNetwork(ACDC.grids["quick"].shape, ACDC.grids["quick"].spacing)
 
 
 @needs_unet

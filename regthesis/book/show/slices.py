@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import hsv_to_rgb
 
 from regthesis import kernels
-from regthesis.book.show.style import HEART, PALETTE, WIDTH
+from regthesis.book.show.style import LABELS, PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Int, Tensor
@@ -22,7 +22,6 @@ __all__ = ["CROP", "draw", "draw_grid", "flat", "masks_of", "motion_colours", "p
 
 
 CROP = 10  # voxels that pictures show round the heart
-OTHER_LABELS = [PALETTE[name] for name in ("purple", "green", "red", "blue", "pink")]
 
 
 def flat(image: Tensor) -> np.ndarray:
@@ -31,11 +30,11 @@ def flat(image: Tensor) -> np.ndarray:
 
 
 def draw(ax: Axes, image: Float[Tensor, "*one y x"], title: str = "", labels: Tensor | None = None, **shown) -> None:
-    """One slice in grey, with the outlines of its labels: in the colours of `HEART`, other labels in others."""
+    """One slice in grey, with the outlines of its labels: in the colours of `LABELS`."""
     ax.imshow(flat(image), **{"cmap": "gray"} | shown)
     for label in () if labels is None else np.unique(flat(labels)).astype(int).tolist():
         if label:
-            colour = HEART.get(label, OTHER_LABELS[label % len(OTHER_LABELS)])
+            colour = LABELS[(label - 1) % len(LABELS)]
             ax.contour(flat(labels) == label, [0.5], colors=[colour], linewidths=1)
     ax.set_title(title)
     ax.set_axis_off()

@@ -1,6 +1,6 @@
 """One look for all pictures: Okabe and Ito's colours, one a method on every page, and sizes readable on a page."""
 
-__all__ = ["COLOURS", "HEART", "PALETTE", "STYLE", "WIDTH"]
+__all__ = ["COLOURS", "LABELS", "PALETTE", "STYLE", "WIDTH"]
 
 PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
     "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73", "yellow": "#F0E442",
@@ -28,8 +28,8 @@ COLOURS = {
 }
 """The colour of a method, the same on every page."""
 
-HEART = {1: PALETTE["sky"], 2: PALETTE["orange"], 3: PALETTE["yellow"]}
-"""The colour of a label of ACDC: right ventricle, myocardium, left cavity."""
+LABELS = [PALETTE[name] for name in ("sky", "orange", "yellow", "purple", "green", "red", "blue", "pink")]
+"""The colours of labels 1, 2, 3 and so on; after the last the first again."""
 
 STYLE = {
     "figure.dpi": 144, "figure.facecolor": "white", "figure.constrained_layout.use": True,

@@ -13,7 +13,7 @@ from regthesis.book.show.slices import draw, draw_grid, flat, motion_colours, wi
 from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
-from regthesis.evaluate.structures import STRUCTURES, select
+from regthesis.evaluate.structures import select, structures_of
 from regthesis.kernels.shapes import Float, Tensor
 
 __all__ = ["GROUPS", "calibration", "planes", "sizes", "sweep"]
@@ -121,11 +121,11 @@ def scores(frame: pd.DataFrame, case: Case):
 
     DICE is on a logit axis, as in the thesis, so that 0.90 to 0.95 takes as much room as 0.5 to 0.68.
     """
-    figure = plt.figure(figsize=(WIDTH, 7.6))
-    rows = figure.add_gridspec(4, 10, height_ratios=(0.75, 1.3, 1.3, 1))
+    figure, structures = plt.figure(figsize=(WIDTH, 7.6)), structures_of(case)
+    rows = figure.add_gridspec(4, len(structures), height_ratios=(0.75, 1.3, 1.3, 1))
     z, (ys, xs) = case.middle, window(case)
-    for k, (name, labels) in enumerate(STRUCTURES.items()):
-        ax = figure.add_subplot(rows[0, 2 * k : 2 * k + 2])
+    for k, (name, labels) in enumerate(structures.items()):
+        ax = figure.add_subplot(rows[0, k])
         draw(ax, case.fixed[:1, :, z, ys, xs], name)
         inside = np.ma.masked_equal(flat(select(case.fixed_mask[:1, :, z, ys, xs], labels)), False)
         ax.imshow(inside, cmap="autumn_r", alpha=0.6, vmin=0, vmax=2)
