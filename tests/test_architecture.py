@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from regthesis.case import CAVITY
+from regthesis.datasets.acdc import ACDC
+
 PACKAGE = Path(__file__).parents[1] / "regthesis"
 FLOORS = [
     {"kernels", "errors", "shipped"},
@@ -78,3 +81,15 @@ GENERAL = [path for path in FILES if room(path) in ("methods", "models", "train"
 @pytest.mark.parametrize("path", GENERAL, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_general_room_names_no_data_set(path):
     assert not re.search("acdc|phantom", path.read_text(), re.IGNORECASE)
+
+
+NEUTRAL = {"book", "evaluate"}  # rooms that know no data set: what they need of one comes with it
+KNOWN = {"acdc", *ACDC.labels.values(), *ACDC.structures} - {"background", CAVITY}
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if room(p) in NEUTRAL], ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_no_data_set_and_none_of_its_labels_is_named_above_the_data_sets(path):
+    text = path.read_text()
+    assert not [name for name in KNOWN if re.search(rf"(?i)(?<![\w-]){re.escape(name)}(?![\w-])", text)]

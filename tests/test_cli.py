@@ -33,6 +33,8 @@ def discs(tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / "taken" / "moved.nii.gz").write_text("mine")
     (tmp_path / "made" / "phantom.json").write_text("{}")
+    (tmp_path / "heart" / "patient001").mkdir(parents=True)
+    (tmp_path / "heart" / "patient001" / "Info.cfg").write_text("ED: 1\nES: 2\n")
     return tmp_path
 
 
@@ -60,7 +62,10 @@ BAD = {
     "no data": (["data", "check", "acdc", "{0}/nowhere"], "no patient folder"),
     "phantom into a file": (["data", "make", "acdc", "--out", "{0}/fixed.nii.gz"], "cannot be written"),
     "no data for a study": (["study", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),
-    "no such frame": (["study", "{0}", "--out", "{0}/o", "--frame", "huge"], "expected one of full, quick"),
+    "no such grid": (["study", "{0}/heart", "--out", "{0}/o", "--grid", "huge"], "expected one of full, quick"),
+    "no such grid by its old name": (["study", "{0}/heart", "--out", "{0}/o", "--frame", "huge"], "grid 'huge'"),
+    "no such grid to train on": (["train", "deformation", "{0}", "--out", "{0}/o", "--profile", "x"], "grid 'x'"),
+    "no such data set": (["data", "check", "adcd", "{0}"], "did you mean acdc?"),
     "no such structures": (["study", "{0}", "--out", "{0}/o", "--structures", "gland"], "one name and its labels"),
     "a study of no table": (["study", "{0}/fixed.nii.gz", "--out", "{0}/o"], "columns moving and fixed"),
     "no data to train on": (["train", "deformation", "{0}/nowhere", "--out", "{0}/o"], "no patient folder"),

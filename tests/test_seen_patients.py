@@ -90,7 +90,7 @@ def test_a_stranger_in_acdc_layout_is_refused(real_data):
 
 
 def test_a_study_leaves_strangers_to_the_methods_that_may_register_them(real_data, tmp_path):
-    command = ["study", str(real_data / "sunnybrook"), "--frame", "quick", "--methods", "identity,s3"]
+    command = ["study", str(real_data / "sunnybrook"), "--grid", "quick", "--methods", "identity,s3"]
     result = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "out")])
     assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
     assert "SCD0000101: is no patient of acdc" in result.stderr and "so it is with SCD0000201" in result.stderr

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from regthesis.datasets.acdc import ACDC
 from regthesis.datasets.dataset import CommonGrid, Contents, Dataset
 from regthesis.errors import UserError
 
@@ -37,9 +38,11 @@ def open(name: str, root: Path | str) -> Dataset:
     """The data set `name` that lies at `root`: "phantom" or "acdc", a folder, or "folder", a CSV of own pairs.
 
     Raises:
-        UserError: there is no data set of this name, or other data lie at `root`.
+        UserError: there is no data set of this name, or other data lie at `root`, or none.
     """
     kind(name)
+    if not _kinds_at(root):
+        raise UserError(f"{root}: no patient folder with an Info.cfg, and no CSV of own pairs; check the path")
     data = recognise(root)
     if data.name != name:
         raise UserError(f"dataset is {name}, but data_root {root} holds {data.name} data: give both, and alike")
@@ -47,12 +50,13 @@ def open(name: str, root: Path | str) -> Dataset:
 
 
 def recognise(root: Path | str) -> Dataset:
-    """The data set that lies at `root`, whichever it is.
+    """The data set that lies at `root`; where none does, ACDC, which says what is missing when it is read.
 
     Raises:
-        UserError: none does.
+        UserError: `root` is a file and no CSV of own pairs.
     """
-    for kind in known().values():
-        if kind.lies_at(Path(root)):
-            return kind(root)
-    raise UserError(f"{root}: no patient folder with an Info.cfg, and no CSV of own pairs; check the path")
+    return next(iter(_kinds_at(root)), ACDC)(root)
+
+
+def _kinds_at(root: Path | str) -> list[type[Dataset]]:
+    return [kind for kind in known().values() if kind.lies_at(Path(root))]

@@ -52,7 +52,7 @@ class ACDC(Dataset):
 
     @classmethod
     def lies_at(cls, root: Path) -> bool:
-        return any(root.glob("*/Info.cfg"))
+        return (root / "phantom.json").is_file() or any(root.glob("*/Info.cfg"))
 
     def ids(self) -> list[str]:
         found = sorted(path.parent.name for path in self.root.glob("*/Info.cfg"))

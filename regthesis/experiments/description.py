@@ -35,8 +35,14 @@ def describe(
     structures: Structures | None = None,
     weights: Path | None = None,
 ) -> dict:
-    """What a command does on a grid of the data, as `run.json` describes it; own pairs have grids of their own."""
-    profile, command = (grid, f"{command} --grid {grid}") if data.grids else ("own", command)
+    """What a command does on a grid of the data, as `run.json` describes it; own pairs have grids of their own.
+
+    Raises UserError for a grid that the data do not have.
+    """
+    profile = "own"
+    if data.grids:
+        data.common_grid(grid)
+        profile, command = grid, f"{command} --grid {grid}"
     about = provenance.collect(CHECKOUT, profile, {"data_root": str(data.root.resolve())}, Path("/"))
     about |= {"command": f"regthesis {command}", "dataset": data.origin}
     about |= {"weights": _named(weights)} if weights else {}

@@ -28,7 +28,7 @@ WORDS = [
     "~",
 ]
 WORDS += ["'\"`", "a/b", "back\\slash", "null", "[]", "!!python/name:os.system", "CON", "../nowhere", "/proc/nowhere"]
-COSTLY = {"--steps": "1", "--subjects": "1", "--size": "quick", "--profile": "quick", "--frame": "quick"}
+COSTLY = {"--steps": "1", "--subjects": "1", "--size": "quick", "--profile": "quick", "--grid": "quick"}
 REFUSED = ["-1", "0", "nan", "1e999", "1.5", "²", "", "a\nb", "{0}", "%s", "none", "-" + HUGE]  # for what may be costly
 OUTPUTS = [
     "",
@@ -91,8 +91,8 @@ def option(rng: Random, call: Call) -> str | None:
     """An odd value for an option, or for a parameter of a chapter, that the call did not give."""
     given = {
         "register": ["--method"],
-        "study": ["--methods", "--skip", "--fold", "--patients", "--frame"],
-        "trade-off": ["--methods", "--fold", "--patients", "--frame"],
+        "study": ["--methods", "--skip", "--fold", "--patients", "--grid"],
+        "trade-off": ["--methods", "--fold", "--patients", "--grid"],
         "train deformation": ["--scales", "--neck", "--device", "--rate", "--patience", "--skip", "--fold", "--folds"],
         "train voxelmorph": [
             "--noise",

@@ -95,8 +95,8 @@ def make(folder: Path, run: Callable[[list[str], Path], int]) -> None:
     _text(folder / "known" / "phantom.json", KNOWN)
     for words, where in (
         ("data make acdc --out made --subjects 1", "phantom"),
-        ("study acdc --out kept --frame quick --patients 1 --methods identity", "kept"),
-        ("train deformation acdc --out trained --profile quick --steps 1", "trained"),
+        ("study acdc --out kept --grid quick --patients 1 --methods identity", "kept"),
+        ("train deformation acdc --out trained --grid quick --steps 1", "trained"),
         ("run 1", "book"),
     ):
         (folder / where).mkdir(exist_ok=True)
@@ -184,17 +184,17 @@ def _study(rng: Random) -> tuple:
     promised = "records.csv", "run.json"
     if rng.random() < 0.25:
         return "pairs", ["pairs.csv", "--out", "out", "--methods", "identity"], promised, None
-    options = ["acdc", "--out", rng.choice(["kept", "out"]), "--frame", "quick", "--patients", rng.choice("12")]
+    options = ["acdc", "--out", rng.choice(["kept", "out"]), "--grid", "quick", "--patients", rng.choice("12")]
     return "kept", [*options, "--methods", "identity"], promised, None
 
 
 def _trade_off(rng: Random) -> tuple:
-    options = [".", "--out", "out", "--frame", "quick", "--patients", "1", "--methods", "s3"]
+    options = [".", "--out", "out", "--grid", "quick", "--patients", "1", "--methods", "s3"]
     return "known", options, ("records.csv", "run.json"), None
 
 
 def _recorded(rng: Random) -> tuple:
-    return "known", [".", "--out", "out", "--frame", "quick"], ("run.json",), None
+    return "known", [".", "--out", "out", "--grid", "quick"], ("run.json",), None
 
 
 def _judge(rng: Random) -> tuple:
@@ -210,7 +210,7 @@ def _voxelmorph(rng: Random) -> tuple:
 
 
 def _train(out: str) -> tuple:
-    options = ["acdc", "--out", out, "--profile", "quick", "--steps", "1"]
+    options = ["acdc", "--out", out, "--grid", "quick", "--steps", "1"]
     options += ["--fold", "0", "--folds", "5", "--seed", "0", "--rate", "1e-3", "--skip", "", "--device", "cpu"]
     return "trained", options, ("checkpoint.safetensors", "weights.safetensors"), None
 
