@@ -15,11 +15,11 @@ from regthesis.datasets import Dataset
 from regthesis.errors import UserError
 from regthesis.evaluate.latent import accuracy, accuracy_of_noise, classifier
 from regthesis.evaluate.statistics import share_interval
-from regthesis.methods.velocity import on_network_grid
 from regthesis.experiments.description import describe
 from regthesis.experiments.record import record
 from regthesis.experiments.study import weights_for
 from regthesis.files import whole
+from regthesis.methods.velocity import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.weights import Card, networks, refuse_stranger
 
