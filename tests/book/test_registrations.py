@@ -78,11 +78,6 @@ def test_scales_name_their_voxels_and_keep_them(case):
     assert figure.axes[5].images[0].get_array().shape == (16, 20)
 
 
-def test_transported_has_a_row_a_heart(case, still):
-    figure = figures.transported([("HCM on own", case, {"a": still}), ("HCM on NOR", case, {"a": still})])
-    assert words(figure) == ["HCM on own", "HCM on NOR"] and titles(figure) == ["end diastole", "a"]
-
-
 def test_scores_show_every_heart_of_every_structure_and_overall_metrics_that_are_there(case):
     rows = [
         (m, s, metric, c, 0.5 + c / 10)
@@ -129,14 +124,6 @@ def test_sizes_draw_the_mean_over_structures():
     ax = figures.sizes(frame, frame[frame["d"] == 8]).axes[0]
     mean, reference = (next(line for line in ax.lines if line.get_label() == name) for name in ("mean", "demons, mean"))
     assert np.allclose(mean.get_ydata(), [0.55, 0.75]) and np.allclose(reference.get_ydata(), 0.75)
-
-
-def test_the_sweep_frames_the_mean_and_the_nearest():
-    images = [[torch.rand(1, 1, 9, 9)] * 3] * 3
-    figure = figures.sweep(images, [[torch.zeros(1, 2, 9, 9)] * 3] * 3, (0, 2), reach=2.5)
-    assert figure.get_supxlabel() == "first component, -2.5 to 2.5 sd, twice"
-    framed = [k for k, ax in enumerate(figure.axes) if ax.spines["left"].get_visible()]
-    assert framed == [2, 5, 7, 10]  # twice six columns a row: (0, 2) and (1, 1), as grid and as image
 
 
 def test_calibration_shares_one_scale_for_both_sides():

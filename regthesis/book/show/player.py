@@ -18,7 +18,7 @@ from PIL import Image
 __all__ = ["Player"]
 
 HERE = Path(__file__).parent
-COLOURS = 128  # of a frame's palette
+COLOURS = 64  # of a frame's palette
 DPI = 115  # of a frame: a little finer than a page's text
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def beat(
     cine: Float[Tensor, "t 1 y x"],
     outlines: Int[Tensor, "1 1 y x"],
     tracked: Deformation,
-    roads: Mapping[str, Sequence[float]],
+    roads: Mapping[str, np.ndarray],
     masks: Mapping[int, float],
 ) -> Player:
     """Every frame of a beat as it was seen; end diastole moved along one velocity; the area of the left cavity.
@@ -99,7 +100,7 @@ def beat(
     return Player(drawn(), {"frame": labels}, start=(es,), cyclic=True)
 
 
-def _draw_roads(ax: Axes, roads: Mapping[str, Sequence[float]], masks: Mapping[int, float]) -> None:
+def _draw_roads(ax: Axes, roads: Mapping[str, np.ndarray], masks: Mapping[int, float]) -> None:
     for (name, values), colour in zip(roads.items(), ("blue", "orange", "green"), strict=False):
         ax.plot(range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name)
     ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=7, label="masks", zorder=0)

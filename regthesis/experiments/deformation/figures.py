@@ -12,11 +12,10 @@ from regthesis.book.show.registrations import draw_boxes, legend_above, row_name
 from regthesis.book.show.slices import draw, draw_grid, flat, motion_colours, window
 from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
 from regthesis.case import Case
-from regthesis.deformation import Deformation
 from regthesis.evaluate.structures import select, structures_of
 from regthesis.kernels.shapes import Float, Tensor
 
-__all__ = ["GROUPS", "calibration", "planes", "sizes", "sweep"]
+__all__ = ["GROUPS", "calibration", "planes", "sizes"]
 
 GROUPS = {
     "DCM": ("o", PALETTE["blue"]), "HCM": ("s", PALETTE["orange"]), "MINF": ("^", PALETTE["green"]),
@@ -71,30 +70,6 @@ def sizes(frame: pd.DataFrame, reference: pd.DataFrame):
         ax.set_xscale("log", base=2)
         ax.set(xlabel="latent dimensions d", ylabel=label, xticks=mine.index, xticklabels=mine.index)
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=7, loc="outside upper center", columnspacing=1)
-    return figure
-
-
-def sweep(
-    images: Sequence[Sequence[Tensor]], fields: Sequence[Sequence[Float[Tensor, "1 2 y x"]]], nearest, reach: float
-):
-    """Figure 4.8: a heart moved by codes along two directions, rows along the second, columns along the first.
-
-    Left its displacement as a grid, right the warped image; the mean code is framed in red, and in blue the one at
-    `nearest` (row, column), which moves least. The codes lie up to `reach` standard deviations from the mean.
-    """
-    rows, columns = len(images), len(images[0])
-    figure, axes = plt.subplots(rows, 2 * columns, figsize=(WIDTH, rows * WIDTH / (2 * columns) + 0.5))
-    for k, j in np.ndindex(rows, columns):
-        draw_grid(axes[k, j], fields[k][j], every=3, colour=COLOURS["s3"])
-        axes[k, columns + j].imshow(flat(images[k][j]), cmap="gray")
-        for ax in (axes[k, j], axes[k, columns + j]):
-            centre = (k, j) == (rows // 2, columns // 2)
-            framed = PALETTE["red"] if centre else PALETTE["blue"] if (k, j) == tuple(nearest) else None
-            ax.set(xticks=(), yticks=())
-            ax.set_axis_on()
-            ax.spines[:].set(visible=framed is not None, color=framed, linewidth=2)
-    figure.supxlabel(f"first component, {-reach:g} to {reach:g} sd, twice", fontsize=9)
-    figure.supylabel("second component", fontsize=9)
     return figure
 
 
@@ -167,22 +142,4 @@ def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]]):
         ax.set_axis_off()
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
-    return figure
-
-
-def transported(rows: Sequence[tuple[str, Case, Mapping[str, Deformation]]]):
-    """Figure 4.9: motions on hearts, a row each: end diastole, then the moved heart and the grid of each way.
-
-    A row is a name, a heart, and the deformations that it gets, the same ways in all rows.
-    """
-    wide = 1 + 2 * len(rows[0][2])
-    figure, axes = plt.subplots(len(rows), wide, figsize=(WIDTH, len(rows) * WIDTH / wide + 0.5))
-    for k, (row, (title, case, ways)) in enumerate(zip(axes, rows, strict=True)):
-        cut = (..., case.middle, *window(case))
-        draw(row[0], case.moving[cut], "" if k else "end diastole", case.moving_mask[cut])
-        row_name(row[0], title)
-        for (name, found), left in zip(ways.items(), range(1, wide, 2), strict=True):
-            moved = found.warp(case.moving)[cut], found.warp_labels(case.moving_mask)[cut]
-            draw(row[left], moved[0], "" if k else name, moved[1])
-            draw_grid(row[left + 1], found.u[:, 1:][cut])
     return figure

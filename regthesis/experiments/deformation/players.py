@@ -1,8 +1,9 @@
 """What moves in chapter 4: a heart over the plane of its codes, and one heart's motion on others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import torch
 
 from regthesis import kernels
 from regthesis.book.show.player import Player
@@ -10,12 +11,14 @@ from regthesis.book.show.registrations import row_name
 from regthesis.book.show.slices import draw, draw_grid, window
 from regthesis.book.show.style import COLOURS, WIDTH
 from regthesis.case import Case
+from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Tensor
+from regthesis.methods.transport import Rungs, ladder
 
 __all__ = ["sweep", "transported"]
 
-Path = Callable[[float], Float[Tensor, "1 3 *space"]]
-"""The displacement at a share of a motion, from 0 to 1."""
+Way = Deformation | Rungs
+"""How a motion gets to a heart: by a deformation with a velocity, or over the steps of a pole ladder."""
 
 
 def sweep(case: Case, found: Mapping[str, Sequence[Sequence[Tensor]]], steps: Sequence[float]) -> Player:
@@ -42,7 +45,7 @@ def sweep(case: Case, found: Mapping[str, Sequence[Sequence[Tensor]]], steps: Se
     return Player(frames(), {"second component": labels, "first component": labels}, start=(centre, centre))
 
 
-def transported(patients: Mapping[str, Sequence[tuple[str, Case, Mapping[str, Path]]]], shares: int = 6) -> Player:
+def transported(patients: Mapping[str, Sequence[tuple[str, Case, Mapping[str, Way]]]], shares: int = 6) -> Player:
     """Figure 4.9: motions on hearts, from end diastole to end systole; a row a heart, two pictures a way of transport.
 
     By patient, `patients` has the rows: a name, a heart, and the ways in which the motion of the patient gets there.
@@ -53,17 +56,24 @@ def transported(patients: Mapping[str, Sequence[tuple[str, Case, Mapping[str, Pa
 
     def frames():
         for those in patients.values():
-            for step in range(shares):
+            for share in torch.linspace(0, 1, shares):
                 for k, (line, (title, case, ways)) in enumerate(zip(axes, those, strict=True)):
                     cut = (..., case.middle, *window(case))
-                    for (name, path), left in zip(ways.items(), range(0, wide, 2), strict=True):
-                        u = path(step / (shares - 1))
+                    for (name, way), left in zip(ways.items(), range(0, wide, 2), strict=True):
+                        u = _part(way, share)
                         line[left].clear(), line[left + 1].clear()
                         labels = kernels.warp_labels(case.moving_mask, u)[cut]
                         draw(line[left], kernels.warp(case.moving, u)[cut], "" if k else name, labels)
-                        draw_grid(line[left + 1], u[:, 1:][cut])
+                        draw_grid(line[left + 1], u[:, 1:][cut], every=3)
                     row_name(line[0], title)
                 yield figure
 
-    labels = [f"{100 * step / (shares - 1):.0f} %" for step in range(shares)]
+    labels = [f"{share:.0%}" for share in torch.linspace(0, 1, shares)]
     return Player(frames(), {"patient": list(patients), "share of the motion": labels}, start=(0, shares - 1))
+
+
+def _part(way: Way, share: Float[Tensor, ""]) -> Float[Tensor, "1 3 *space"]:
+    """The displacement of a share of the motion."""
+    if isinstance(way, Rungs):
+        return ladder(share * way.motion, way.between)
+    return kernels.exp(share * way.velocity)
