@@ -23,9 +23,9 @@ def data():
 @plain_errors
 def make(name, out, subjects, seed, size):
     """Write a phantom population in the layout of the data set NAME; what is there already stays."""
-    from regthesis.datasets import phantom
+    from regthesis.datasets.phantom import heart
 
-    phantom.make(out, subjects=subjects, seed=seed, size=size)
+    heart.make(out, subjects=subjects, seed=seed, size=size)
 
 
 @data.command()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from regthesis.datasets import phantom
-from regthesis.datasets.phantom import population, texture, write
-from regthesis.datasets.phantom.tissue import labels
+from regthesis.datasets.phantom import fill, heart, texture
+from regthesis.datasets.phantom.heart import population, write
+from regthesis.datasets.phantom.heart.tissue import labels
 from regthesis.errors import UserError
 
 GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
@@ -45,7 +45,7 @@ def bits(folder: Path) -> dict[str, bytes]:
 def population_folder(tmp_path_factory) -> Path:
     """One quick subject of each group."""
     out = tmp_path_factory.mktemp("phantom") / "acdc"
-    phantom.make(out, subjects=5, seed=0, size="quick", progress=False)
+    heart.make(out, subjects=5, seed=0, size="quick", progress=False)
     return out
 
 
@@ -176,7 +176,7 @@ def test_groups_meet_their_clinical_definitions(population_folder):
 
 @pytest.mark.slow
 def test_groups_meet_their_clinical_definitions_in_another_population(tmp_path):
-    phantom.make(tmp_path / "acdc", subjects=20, seed=11, progress=False)
+    heart.make(tmp_path / "acdc", subjects=20, seed=11, progress=False)
     for folder in patients(tmp_path / "acdc"):
         check_group(folder)
 
@@ -205,9 +205,9 @@ def test_no_two_subjects_share_a_texture(population_folder):
 @pytest.mark.slow
 def test_resumes_and_keeps_what_is_there(tmp_path):
     out = tmp_path / "acdc"
-    phantom.make(out, subjects=1, seed=5, progress=False)
+    heart.make(out, subjects=1, seed=5, progress=False)
     stamp = (out / "patient001" / "Info.cfg").stat().st_mtime_ns
-    phantom.make(out, subjects=2, seed=5, progress=False)
+    heart.make(out, subjects=2, seed=5, progress=False)
     assert (out / "patient001" / "Info.cfg").stat().st_mtime_ns == stamp
     assert (out / "patient002" / "Info.cfg").is_file()
     assert [p.name for p in out.iterdir() if p.name.startswith(".")] == []
@@ -215,20 +215,20 @@ def test_resumes_and_keeps_what_is_there(tmp_path):
 
 def test_other_parameters_in_the_same_folder_are_refused(population_folder):
     with pytest.raises(UserError, match="other parameters"):
-        phantom.make(population_folder, subjects=5, seed=1, progress=False)
+        heart.make(population_folder, subjects=5, seed=1, progress=False)
 
 
 @pytest.mark.parametrize("wrong", [{"size": "huge"}, {"subjects": 0}])
 def test_bad_parameters_leave_nothing(tmp_path, wrong):
     with pytest.raises(UserError):
-        phantom.make(tmp_path / "acdc", progress=False, **wrong)
+        heart.make(tmp_path / "acdc", progress=False, **wrong)
     assert not (tmp_path / "acdc").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="not a phantom"):
-        phantom.make(tmp_path, subjects=1, progress=False)
+        heart.make(tmp_path, subjects=1, progress=False)
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
@@ -247,20 +247,20 @@ def test_a_patient_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path, where):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="cannot be written") as caught:
-        phantom.make(tmp_path / where, subjects=1, progress=False)
+        heart.make(tmp_path / where, subjects=1, progress=False)
     assert "\n" not in str(caught.value) and os.listdir(tmp_path) == ["file"]
 
 
 def test_a_patient_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     """A full disk is met in the middle, by a worker of its own."""
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(phantom, "patient", full)
-    monkeypatch.setattr(phantom, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(heart, "patient", full)
+    monkeypatch.setattr(fill, "ProcessPoolExecutor", ThreadPoolExecutor)
     with pytest.raises(UserError, match="No space left"):
-        phantom.make(tmp_path / "acdc", subjects=3, progress=False)
+        heart.make(tmp_path / "acdc", subjects=3, progress=False)
 
 
 @pytest.mark.slow
@@ -269,7 +269,7 @@ def test_another_maker_on_its_way_is_no_stranger(tmp_path):
     out.mkdir()
     (out / ".123.phantom.json").write_text("half")
     (out / ".patient001-abc").mkdir()
-    phantom.make(out, subjects=1, progress=False)
+    heart.make(out, subjects=1, progress=False)
     assert (out / "patient001" / "Info.cfg").is_file()
 
 

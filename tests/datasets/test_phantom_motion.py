@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regthesis.datasets.phantom import population
-from regthesis.datasets.phantom.motion import activation, pull_back
-from regthesis.datasets.phantom.shape import ventricles
-from regthesis.datasets.phantom.tissue import MYOCARDIUM, labels
+from regthesis.datasets.phantom.heart import population
+from regthesis.datasets.phantom.heart.motion import activation, pull_back
+from regthesis.datasets.phantom.heart.shape import ventricles
+from regthesis.datasets.phantom.heart.tissue import MYOCARDIUM, labels
 
 SUBJECTS = [population.draw(3, k, "quick") for k in range(10)]
 

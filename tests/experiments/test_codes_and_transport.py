@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from regthesis.datasets import phantom, recognise
+from regthesis.datasets import recognise
+from regthesis.datasets.phantom import heart
 from regthesis.errors import UserError
 from regthesis.experiments.deformation.codes import codes, recognised
 from regthesis.experiments.deformation.transports import ejection, folds_left_out, transports
@@ -18,7 +19,7 @@ from regthesis.train import save_weights
 def hearts(tmp_path_factory):
     """Ten phantoms, two a group."""
     root = tmp_path_factory.mktemp("hearts")
-    phantom.make(root, subjects=10, seed=2, size="quick")
+    heart.make(root, subjects=10, seed=2, size="quick")
     return recognise(root)
 
 

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from regthesis.datasets import CommonGrid, phantom, recognise
+from regthesis.datasets import CommonGrid, recognise
 from regthesis.datasets.acdc import ACDC
+from regthesis.datasets.phantom import heart
 from regthesis.errors import UserError
 from regthesis.experiments import cross_validation as recipe
 from regthesis.experiments.cross_validation import train
@@ -27,7 +28,7 @@ def build(grid: CommonGrid) -> DeformationCVAE:
 def hearts(tmp_path_factory):
     """Fifteen phantoms, three a group."""
     root = tmp_path_factory.mktemp("hearts")
-    phantom.make(root, subjects=15, seed=1, size="quick")
+    heart.make(root, subjects=15, seed=1, size="quick")
     return recognise(root)
 
 
@@ -67,7 +68,7 @@ def test_wrong_arguments(tmp_path, wrong, message):
 def six(tmp_path_factory):
     """Six phantoms: five to validate on and one to train with."""
     root = tmp_path_factory.mktemp("six")
-    phantom.make(root, subjects=6, progress=False)
+    heart.make(root, subjects=6, progress=False)
     return recognise(root)
 
 

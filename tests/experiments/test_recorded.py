@@ -14,7 +14,8 @@ import SimpleITK as sitk
 import torch
 
 from regthesis.book import ledger
-from regthesis.datasets import phantom, recognise
+from regthesis.datasets import recognise
+from regthesis.datasets.phantom import heart
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import read_rows
 from regthesis.evaluate.records import COLUMNS
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.slow  # registrations of phantoms
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory):
     root = tmp_path_factory.mktemp("hearts")
-    phantom.make(root, subjects=2, progress=False)
+    heart.make(root, subjects=2, progress=False)
     return recognise(root)
 
 
@@ -73,7 +74,7 @@ def test_bad_requests_write_nothing(hearts, tmp_path):
 
 
 def test_a_fold_takes_its_patients_alone(tmp_path):
-    phantom.make(tmp_path / "hearts", subjects=6, progress=False)
+    heart.make(tmp_path / "hearts", subjects=6, progress=False)
     rows = record_study(recognise(tmp_path / "hearts"), tmp_path / "run", ["identity"], grid="quick", fold=1)
     assert sorted(set(rows["case"])) == folds(recognise(tmp_path / "hearts"))[0]
     assert "--fold 1" in json.loads((tmp_path / "run" / "run.json").read_text())["command"]
@@ -94,7 +95,7 @@ def test_a_folder_holds_one_run(hearts, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="another profile; give another folder"):
         record_study(hearts, tmp_path, ["identity"], grid="full")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
-    phantom.make(tmp_path / "others", subjects=1, seed=9, progress=False)
+    heart.make(tmp_path / "others", subjects=1, seed=9, progress=False)
     with pytest.raises(UserError, match="another data"):
         record_study(recognise(tmp_path / "others"), tmp_path, ["identity"], grid="quick")
     monkeypatch.setattr(Demons, "pair", lambda self, moving, fixed, grid: get("identity").pair(moving, fixed, grid))
@@ -177,7 +178,7 @@ def test_two_commands_at_once_in_one_folder(hearts, tmp_path):
 
 
 def test_a_study_that_failed_leaves_nothing_and_runs_once_its_data_are_mended(tmp_path):
-    phantom.make(tmp_path / "hearts", subjects=1, progress=False)
+    heart.make(tmp_path / "hearts", subjects=1, progress=False)
     image = next((tmp_path / "hearts" / "patient001").glob("*_frame01.nii.gz"))
     whole = image.read_bytes()
     image.write_bytes(whole[: len(whole) // 2])
@@ -264,7 +265,7 @@ def test_own_pairs_are_scored_by_their_own_labels(tmp_path):
 
 
 def test_the_command_names_who_was_skipped_and_the_fold(tmp_path):
-    phantom.make(tmp_path / "hearts", subjects=6, progress=False)
+    heart.make(tmp_path / "hearts", subjects=6, progress=False)
     gone = folds(recognise(tmp_path / "hearts"))[0][0]
     rows = record_study(recognise(tmp_path / "hearts"), tmp_path / "run", ["identity"], "quick", skip=[gone], fold=1)
     assert gone not in set(rows["case"])

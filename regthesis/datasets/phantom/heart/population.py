@@ -12,9 +12,9 @@ from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
 from regthesis.datasets.phantom.acquisition import Scan
-from regthesis.datasets.phantom.motion import contraction
-from regthesis.datasets.phantom.shape import Heart, Pose, ventricles
-from regthesis.datasets.phantom.tissue import Body
+from regthesis.datasets.phantom.heart.motion import contraction
+from regthesis.datasets.phantom.heart.shape import Heart, Pose, ventricles
+from regthesis.datasets.phantom.heart.tissue import Body
 
 GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
 

@@ -13,7 +13,7 @@ where f and g rise from 0 to 1 inside the blood pools and are constant in muscle
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from regthesis.datasets.phantom.shape import Heart, disc, scar, smoothstep, ventricles
+from regthesis.datasets.phantom.heart.shape import Heart, disc, scar, smoothstep, ventricles
 
 SOFT = 5.0  # mm over which the long-axis stretch sets in
 ATRIUM = 62.0  # mm above the mitral plane where the descent has faded

@@ -8,10 +8,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from regthesis.datasets.phantom.acquisition import Scan, detect, reconstruct, sensitivity
-from regthesis.datasets.phantom.motion import activation, pull_back
-from regthesis.datasets.phantom.population import Subject, draw
+from regthesis.datasets.phantom.heart.motion import activation, pull_back
+from regthesis.datasets.phantom.heart.population import Subject, draw
+from regthesis.datasets.phantom.heart.tissue import labels, signal
 from regthesis.datasets.phantom.texture import block
-from regthesis.datasets.phantom.tissue import labels, signal
 from regthesis.images import write_image
 
 STILL = 0.05  # mm; what moves less at end-systole is painted once for all frames

@@ -11,7 +11,7 @@ from math import sin as sine
 
 import numpy as np
 
-from regthesis.datasets.phantom.shape import Heart, Ventricles, bump, smoothstep, ventricles
+from regthesis.datasets.phantom.heart.shape import Heart, Ventricles, bump, smoothstep, ventricles
 from regthesis.datasets.phantom.texture import Texture, grains, patches
 
 BACKGROUND, RV, MYOCARDIUM, CAVITY = 0, 1, 2, 3
