@@ -28,6 +28,7 @@ def build(root: Path, notebooks: dict[Path, Path], out: Path, report=print) -> P
     ChapterError then quotes it, and the earlier pages stay.
     """
     stage = _stage(root, out)
+    (stage / ".package").write_text(files_hash((root / "regthesis").rglob("*.py"), root))  # its docstrings are pages
     pages = {source: _read(executed, root) for source, executed in notebooks.items()}
     if any(left_out(page.cells) for page in pages.values()):
         texts = [path for path in stage.rglob("*.md") if path.name not in {source.name for source in pages}]
