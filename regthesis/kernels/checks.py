@@ -68,7 +68,7 @@ def check_positive(name: str, values: Sequence[Number], length: int) -> None:
         raise ValueError(f"{name}: expected {length} positive numbers, one per axis, got {tuple(values)}")
 
 
-def check_at_least(name: str, value: Number, least: Number) -> None:
-    """A finite number not below `least`."""
-    if not isfinite(value) or value < least:
-        raise ValueError(f"{name}: expected a number >= {least}, got {value}")
+def check_at_least(name: str, value: Number, minimum: Number) -> None:
+    """A finite number not below `minimum`."""
+    if not isfinite(value) or value < minimum:
+        raise ValueError(f"{name}: expected a number >= {minimum}, got {value}")

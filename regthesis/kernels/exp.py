@@ -6,7 +6,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from regthesis.kernels.checks import check_at_least, check_field
-from regthesis.kernels.ops import HALF, serves
+from regthesis.kernels.ops import HALF, supported
 from regthesis.kernels.ops import exp as fused
 from regthesis.kernels.plain import exp as plain
 from regthesis.kernels.shapes import Float, Tensor
@@ -43,7 +43,7 @@ def exp(
     check_at_least("steps", steps, 0)
     if v.dtype in HALF:
         v = v.float()
-    if not serves(v):
+    if not supported(v):
         return checkpoint(plain.exp, v, steps, use_reentrant=False) if recompute else plain.exp(v, steps)
     keep = v.requires_grad and torch.is_grad_enabled() and not recompute
     return fused.exp(v, steps, keep)[0]

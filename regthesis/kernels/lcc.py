@@ -5,12 +5,12 @@ import torch
 from regthesis.kernels.checks import check_at_least, check_field, check_pair, check_space, check_window
 from regthesis.kernels.exp import exp
 from regthesis.kernels.intensity import centre
-from regthesis.kernels.ops import HALF, serves
+from regthesis.kernels.ops import HALF, supported
 from regthesis.kernels.ops import centre as fused_centre
 from regthesis.kernels.ops import lcc as fused
 from regthesis.kernels.plain import lcc as plain
 from regthesis.kernels.plain.box import box_count, box_sum
-from regthesis.kernels.plain.centre import centred, floor, power
+from regthesis.kernels.plain.centre import centred, eps_of, power
 from regthesis.kernels.shapes import Float, Number, Tensor
 from regthesis.kernels.warp import warp
 
@@ -39,11 +39,11 @@ def local_cc(
     check_at_least("tau", tau, 0)
     if a.dtype in HALF:
         a, b = a.float(), b.float()
-    if serves(a, b):
-        a, b, lowest, _ = fused_centre.centred(a, b, tau)
-        return fused.local_cc(a, b, lowest, window)[0]
-    a, b, lowest, _ = centred(a, b, tau)
-    return plain.local_cc(a, b, lowest, window)
+    if supported(a, b):
+        a, b, eps, _ = fused_centre.centred(a, b, tau)
+        return fused.local_cc(a, b, eps, window)[0]
+    a, b, eps, _ = centred(a, b, tau)
+    return plain.local_cc(a, b, eps, window)
 
 
 def symmetric_lcc(
@@ -98,4 +98,4 @@ def lcc(
         f, m = fixed, moving
         count = box_count(tuple(f.shape[2:]), window, f.dtype, f.device)
         f_power, m_power, cross = (box_sum(torch.cat([f * f, m * m, f * m], 1), window) / count).chunk(3, 1)
-    return (cross / (f_power * m_power + floor(power(f), power(m), tau)).sqrt()).mean()
+    return (cross / (f_power * m_power + eps_of(power(f), power(m), tau)).sqrt()).mean()

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from regthesis.kernels.checks import check_at_least, check_image, check_positive, check_window
-from regthesis.kernels.ops import serves
 from regthesis.kernels.ops import smooth as fused
+from regthesis.kernels.ops import supported
 from regthesis.kernels.plain import smooth as plain
 from regthesis.kernels.shapes import Float, Number, Tensor
 
@@ -38,4 +38,4 @@ def smooth(
     if not lines:
         return x
     long = 2 * sum(taps for _, taps in lines) > sum(n for n, _ in lines)
-    return fused.smooth(x, sigmas, radii, False) if serves(x) and not long else plain.smooth(x, sigmas, radii)
+    return fused.smooth(x, sigmas, radii, False) if supported(x) and not long else plain.smooth(x, sigmas, radii)

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from regthesis.kernels.checks import check_dtype, check_field, check_image, check_rank, check_space
-from regthesis.kernels.ops import HALF, serves
+from regthesis.kernels.ops import HALF, supported
 from regthesis.kernels.ops import warp as fused
 from regthesis.kernels.plain import warp as plain
 from regthesis.kernels.shapes import Float, Int, Tensor
@@ -32,7 +32,7 @@ def warp(
         raise ValueError(f'mode: expected "linear" or "nearest", got {mode!r}')
     if mode == "nearest":
         return plain.warp(image, u, "nearest")
-    return fused.warp(image, u) if serves(image, u) else plain.warp(image, u)
+    return fused.warp(image, u) if supported(image, u) else plain.warp(image, u)
 
 
 def warp_labels(labels: Int[Tensor, "#b c *space"], u: Float[Tensor, "#b d *space"]) -> Int[Tensor, "_b c *space"]:
@@ -48,7 +48,7 @@ def warp_labels(labels: Int[Tensor, "#b c *space"], u: Float[Tensor, "#b d *spac
     check_space("u", u, "labels", labels)
     if labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"labels: expected an integer tensor, got {labels.dtype}; images go to warp")
-    return fused.warp_labels(labels, u) if serves(u) else plain.warp_labels(labels, u)
+    return fused.warp_labels(labels, u) if supported(u) else plain.warp_labels(labels, u)
 
 
 def compose(u: Float[Tensor, "#b d *space"], w: Float[Tensor, "#b d *space"]) -> Float[Tensor, "_b d *space"]:

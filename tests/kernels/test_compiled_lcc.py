@@ -14,7 +14,7 @@ from regthesis.kernels.ops import lcc as lcc_ops
 from regthesis.kernels.plain import centre as plain_centre
 from regthesis.kernels.plain import lcc as plain_lcc
 
-pytestmark = pytest.mark.skipif(not ops.serves(torch.zeros(1, 2, 3, 3)), reason="Numba is not installed")
+pytestmark = pytest.mark.skipif(not ops.supported(torch.zeros(1, 2, 3, 3)), reason="Numba is not installed")
 
 shapes = st.lists(st.integers(1, 12), min_size=2, max_size=3).map(tuple)
 property_test = settings(deadline=None, max_examples=40, derandomize=True)
@@ -22,8 +22,8 @@ TILED = [(70, 45), (35, 70, 9), (67, 33, 40)]  # larger than a tile, and not a m
 
 
 def reference(a, b, window, tau=1e-6):
-    a, b, floor, _ = plain_centre.centred(a, b, tau)
-    return plain_lcc.local_cc(a, b, floor, window)
+    a, b, eps, _ = plain_centre.centred(a, b, tau)
+    return plain_lcc.local_cc(a, b, eps, window)
 
 
 def run(function, images, window, grad):
@@ -114,9 +114,9 @@ def test_bright_regions_of_little_contrast_keep_the_accuracy_of_float64():
 @pytest.mark.parametrize("shape", [(5, 6), (3, 4, 5)], ids=str)
 def test_gradients_of_the_operator(shape):
     a, b, _ = pair(shape, batch=2)
-    floor = torch.full((2, 1, *[1] * len(shape)), 1e-3, dtype=torch.float64)
-    inputs = [x.requires_grad_() for x in (a - a.mean(), b - b.mean(), floor)]
-    assert torch.autograd.gradcheck(lambda a, b, floor: lcc_ops.local_cc(a, b, floor, 3)[0], inputs)
+    eps = torch.full((2, 1, *[1] * len(shape)), 1e-3, dtype=torch.float64)
+    inputs = [x.requires_grad_() for x in (a - a.mean(), b - b.mean(), eps)]
+    assert torch.autograd.gradcheck(lambda a, b, eps: lcc_ops.local_cc(a, b, eps, 3)[0], inputs)
 
 
 def test_the_gradient_of_one_image_is_that_of_both_at_less_cost(monkeypatch):
@@ -191,11 +191,26 @@ def test_without_numba_the_plain_path_serves(monkeypatch):
         torch.testing.assert_close(ours, plain)
 
 
+def moments_of(a, b, eps, window):
+    """What `ops.lcc` says the second result of the operator is, in float64."""
+    mean_a, mean_b, variance_a, variance_b, cross, m = plain_lcc.window_moments(a, b, window)
+    s = cross / (variance_a * variance_b + eps)
+    maps = [mean_a, mean_b, 2 * s / m, -2 * s * s * variance_b / m, -2 * s * s * variance_a / m]
+    return torch.stack(maps, 2).flatten(1, 2)
+
+
+@pytest.mark.parametrize("shape", [(40, 45), (6, 7, 40)])
+def test_the_second_result_is_what_every_backend_gives(shape):
+    a, b, _ = pair(shape, batch=2)
+    images = [x.detach() for x in plain_centre.centred(a.double(), b.double(), 1e-3)[:3]]
+    torch.testing.assert_close(lcc_ops.local_cc(*images, 5)[1], moments_of(*images, 5))
+
+
 @pytest.mark.slow
 def test_operators_keep_pytorchs_contract():
     a, b, _ = (x.requires_grad_() for x in pair((6, 7), batch=2))
-    a_centred, b_centred, floor, _ = (x.detach() for x in plain_centre.centred(a, b, 1e-3))
-    torch.library.opcheck(lcc_ops.local_cc, (a_centred.requires_grad_(), b_centred, floor.requires_grad_(), 5))
+    a_centred, b_centred, eps, _ = (x.detach() for x in plain_centre.centred(a, b, 1e-3))
+    torch.library.opcheck(lcc_ops.local_cc, (a_centred.requires_grad_(), b_centred, eps.requires_grad_(), 5))
     torch.library.opcheck(centre_ops.centred, (a, b, 1e-3))
 
 

@@ -12,7 +12,7 @@ from regthesis.kernels import ops, smooth
 from regthesis.kernels.ops import smooth as smooth_ops
 from regthesis.kernels.plain import smooth as plain_smooth
 
-pytestmark = pytest.mark.skipif(not ops.serves(torch.zeros(1, 2, 3, 3)), reason="Numba is not installed")
+pytestmark = pytest.mark.skipif(not ops.supported(torch.zeros(1, 2, 3, 3)), reason="Numba is not installed")
 
 axes = st.lists(st.tuples(st.integers(1, 9), st.floats(0.3, 5), st.integers(0, 11)), min_size=2, max_size=3)
 TILED = [(70, 45), (35, 70, 9), (3, 100, 40)]  # more rows than a block has, and not a multiple of it

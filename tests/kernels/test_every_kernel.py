@@ -58,7 +58,7 @@ def use(monkeypatch):
     def choose(backend):
         if backend == "plain":
             monkeypatch.setattr(ops, "_installed", lambda package: False)
-        elif not ops.serves(torch.zeros(1, 2, 3, 3)):
+        elif not ops.supported(torch.zeros(1, 2, 3, 3)):
             pytest.skip("Numba is not installed")
 
     return choose

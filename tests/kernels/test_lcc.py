@@ -25,8 +25,8 @@ def naive_local_cc(a, b, window, tau):
     result = np.zeros_like(a)
     for index, (p, q) in windows(a, b, window=window):
         p, q = p - p.mean(), q - q.mean()
-        floor = tau * len(p) ** 2 * a.var() * b.var()
-        below = (p @ p) * (q @ q) + floor
+        eps = tau * len(p) ** 2 * a.var() * b.var()
+        below = (p @ p) * (q @ q) + eps
         result[index] = (p @ q) ** 2 / below if below else 0
     return result
 
@@ -35,8 +35,8 @@ def naive_lcc(a, b, window, tau):
     """Eq. 2.2 as printed: no mean subtracted."""
     total = 0
     for _, (p, q) in windows(a, b, window=window):
-        floor = tau * (a**2).mean() * (b**2).mean()
-        total += (p * q).mean() / np.sqrt((p**2).mean() * (q**2).mean() + floor)
+        eps = tau * (a**2).mean() * (b**2).mean()
+        total += (p * q).mean() / np.sqrt((p**2).mean() * (q**2).mean() + eps)
     return total / a.size
 
 

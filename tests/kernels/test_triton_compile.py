@@ -57,9 +57,9 @@ def test_every_kernel_compiles_for_a_gpu(compiled, shape, dtype, int32, monkeypa
     warp.warp_labels(torch.zeros(1, 1, *shape, dtype=torch.uint8), u)
     exp.exp(u, 2, False)
     exp.exp_backward(u, u, u.new_empty(0), 2)
-    a, b, floor, _ = centre.centred(image, image, 1e-6)
-    cc, moments = lcc.local_cc(a, b, floor, 9)
-    lcc.local_cc_backward(cc, a, b, floor, moments, 9, True, True)
+    a, b, eps, _ = centre.centred(image, image, 1e-6)
+    cc, moments = lcc.local_cc(a, b, eps, 9)
+    lcc.local_cc_backward(cc, a, b, eps, moments, 9, True, True)
     for adjoint in (False, True):
         smooth.smooth(image, [1.0] * len(shape), [4] * len(shape), adjoint)
     kernels = {"_warp", "_warp_backward", "_warp_labels", "_square", "_square_backward", "_sums", "_centre"}

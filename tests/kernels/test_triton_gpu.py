@@ -83,8 +83,8 @@ def test_local_cc(shape, window, offset):
     a[..., : shape[-2] // 2, :] = 0.5
 
     def plain(a, b):
-        a, b, floor, _ = plain_centre.centred(a, b, 1e-6)
-        return plain_lcc.local_cc(a, b, floor, window)
+        a, b, eps, _ = plain_centre.centred(a, b, 1e-6)
+        return plain_lcc.local_cc(a, b, eps, window)
 
     check(lambda a, b: local_cc(a, b, window), plain, a + offset, b - offset)
 

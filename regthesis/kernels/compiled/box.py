@@ -1,12 +1,13 @@
 """Sums over a moving window, tile by tile: what both directions of the local cross-correlation share.
 
-Several quantities are summed at once. Along z and y a sum moves on: what enters is added, what leaves is taken away,
-so that the cost does not depend on the window; float64 keeps what is left free of what went. Along x, where the
-vector instructions run, sums over 1, 2, 4, ... voxels are doubled up to the window.
+Several quantities are summed at once, in float64. Along z and y a sum moves on: the row that enters the window is
+added, the one that leaves is taken away, at a cost that no window changes. Along x, where the processor's vector
+instructions work, sums over 1, 2, 4, ... voxels are doubled up to the window.
 
-A tile is a box of output voxels, full rows of x. Its `columns`, the sums along z, are rows of one segment a quantity:
-nx values and radius zeros. The zeros are the clipped parts of the windows, so that a row is summed as a whole. Tiles
-are numbered through images, z and y; their size depends on nothing but the grid, nor do, therefore, the results' bits.
+A tile is a box of output voxels, full rows of x. Its sums along z are its `columns`: for each y one row, which holds a
+segment for each quantity. A segment has nx values and then `radius` zeros, the parts of windows beyond the border, so
+that all segments are summed along x in one go. Tiles are numbered through images, z and y. Their size depends on the
+grid alone, so that the bits of a result do not depend on the number of threads.
 """
 
 import math
@@ -40,7 +41,7 @@ def radii(space, window):
 
 
 @compiled
-def shares(n, radius):
+def inverse_counts(n, radius):
     """One over the number of voxels in each clipped window along an axis of n voxels."""
     result = np.empty(n)
     for i in range(n):
@@ -49,8 +50,8 @@ def shares(n, radius):
 
 
 @compiled
-def room(space, reach, quantities):
-    """Length of a row, the columns of a tile, and the rows that `sums_along_x` works on."""
+def buffers(space, reach, quantities):
+    """Length of a row of columns, memory for the columns of a tile, and for the five rows of `sums_along_x`."""
     _, ry, rx = reach
     row = quantities * (space[2] + rx)
     return row, np.empty((min(HEIGHT, space[1]) + 2 * ry) * row), np.empty(5 * (rx + row))
@@ -99,10 +100,10 @@ def _add(rows, to, p, q, n):
 
 @compiled
 def sums_along_x(rows, row, rx):
-    """Where in `rows` the window sums of the first row begin, and where there is a row to spare.
+    """Sum the first row of `rows` over the window along x; where the result begins, and where a spare row does.
 
-    The first row, rx zeros before it, stays as it is; then come two of sums over 2, 4, 8, ... voxels, the result, and
-    the one to spare.
+    `rows` has five rows of `rx` + `row` values. The first begins with `rx` zeros and is not changed. The second and the
+    third take turns at the sums over 2, 4, 8, ... voxels, the fourth is the result, the fifth is spare.
     """
     size, window = rx + row, 2 * rx + 1
     power, other, total, spare = Offset(size), Offset(2 * size), Offset(3 * size), Offset(4 * size)

@@ -1,4 +1,4 @@
-"""Image pairs made ready for comparison: centred, and the floor below which their variances do not count."""
+"""Image pairs made ready for comparison: centred, and eps, which is added to the products of their variances."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from regthesis.kernels.compiled.memory import empty, flat
 from regthesis.kernels.compiled.threads import Offset, compiled, spread
-from regthesis.kernels.plain.centre import floor, rises
+from regthesis.kernels.plain.centre import eps_of, eps_slopes
 
 CHUNK = 2**15  # voxels: sums over chunks, added in their order, do not depend on the number of threads
 LANES = 64  # partial sums side by side, for the vector instructions
@@ -83,13 +83,13 @@ def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def centred(a: Tensor, b: Tensor, tau: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """As in `plain`: a and b centred, their floor, and how it rises with them."""
+    """As in `plain`: a and b centred, their eps, and its slopes."""
     (a, a_power), (b, b_power) = _centred(a), _centred(b)
-    return a, b, floor(a_power, b_power, tau), rises(a_power, b_power, tau, a[0, 0].numel())
+    return a, b, eps_of(a_power, b_power, tau), eps_slopes(a_power, b_power, tau, a[0, 0].numel())
 
 
-def centred_backward(grad: Tensor, floor_grad: Tensor, x: Tensor, rise: Tensor) -> Tensor:
-    """As in `plain`: gradient by an image out of those by the centred image x and by the floor."""
-    (chunks, n), out, factors = _chunks(x), empty(x.shape, x), floor_grad * rise
+def centred_backward(grad: Tensor, eps_grad: Tensor, x: Tensor, slope: Tensor) -> Tensor:
+    """As in `plain`: gradient by an image out of those by the centred image x and by eps."""
+    (chunks, n), out, factors = _chunks(x), empty(x.shape, x), eps_grad * slope
     spread(_add_scaled, chunks, flat(out), flat(grad), flat(x), flat(factors), n)
     return out

@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from regthesis.kernels.compiled.locate import add_samples, locate, room, strides
+from regthesis.kernels.compiled.locate import add_samples, locate, row_buffers, strides
 from regthesis.kernels.compiled.memory import empty
 from regthesis.kernels.compiled.threads import compiled, spread
 from regthesis.kernels.compiled.warp import field_gradient, image_gradient, reach, rows, volumes
@@ -12,7 +12,7 @@ from regthesis.kernels.compiled.warp import field_gradient, image_gradient, reac
 @compiled
 def _square(out, u, start, stop):
     """out = u + u∘(id + u) in the rows start to stop."""
-    ny, (corner, beyond, inside), steps = out.shape[3], room(u), strides(out.shape[2:])
+    ny, (corner, beyond, inside), steps = out.shape[3], row_buffers(u), strides(out.shape[2:])
     for b in range(len(out)):
         source = u[b].reshape(out.shape[1], -1)
         for row in range(start, stop):

@@ -12,8 +12,8 @@ from regthesis.kernels.compiled.threads import Offset, compiled
 
 
 @compiled
-def room(u):
-    """Space for `locate` on the rows of a field u (d, z, y, x)."""
+def row_buffers(u):
+    """Memory for what `locate` finds for a row of a field u (d, z, y, x): corner, beyond and inside."""
     nx = u.shape[-1]
     return np.empty(nx, np.int32), np.empty((3, nx), u.dtype), np.empty((3, nx), u.dtype)
 

@@ -16,7 +16,7 @@ SMALL = 2**16  # elements of the output: below, handing work to a thread costs m
 
 
 def stamp(folder: Path) -> str:
-    """What changes with any source file in a folder."""
+    """A hash of the source files in a folder."""
     return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 
 
@@ -47,14 +47,14 @@ if hasattr(os, "register_at_fork"):  # a forked process, such as a DataLoader's 
 
 
 def spread(kernel: Callable, n: int, out, *args, pieces: int = 4) -> None:
-    """Call `kernel(out, *args, start, stop)` on slabs of [0, n), `pieces` for each of `torch.get_num_threads()`.
+    """Call `kernel(out, *args, start, stop)` on slabs of [0, n), in as many threads as `torch.get_num_threads()`.
 
-    Whoever is free takes the next slab: torch's own threads go on spinning for a while after an operator, and a thread
-    that has to share its core with one of them would hold up an equal share. A small `out` (a NumPy array) is filled
-    in the calling thread.
+    There are `pieces` slabs for each thread, and a thread that has finished one takes the next. With one slab each, a
+    thread that shares its core (torch's own threads spin for a while after an operator) would hold up all others. Where
+    `out`, a NumPy array, is small, the calling thread does all of it.
 
-    A pool of our own, because Numba's parallel loops end the process when their OpenMP has been forked, or when their
-    work queue is entered twice.
+    The pool of threads is our own. Numba's parallel loops end the process where their OpenMP was forked, or where two
+    threads enter their work queue.
     """
     threads = 1 if out.size < SMALL else min(torch.get_num_threads(), n)
     slabs = 1 if threads == 1 else min(threads * pieces, n)

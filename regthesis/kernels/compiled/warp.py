@@ -5,14 +5,14 @@ import math
 import numpy as np
 from torch import Tensor
 
-from regthesis.kernels.compiled.locate import add_samples, add_slopes, locate, room, scatter, strides
+from regthesis.kernels.compiled.locate import add_samples, add_slopes, locate, row_buffers, scatter, strides
 from regthesis.kernels.compiled.memory import empty
 from regthesis.kernels.compiled.threads import Offset, compiled, spread
 
 
 @compiled
 def _warp(out, image, u, start, stop):
-    ny, (corner, beyond, inside), steps = out.shape[3], room(u), strides(out.shape[2:])
+    ny, (corner, beyond, inside), steps = out.shape[3], row_buffers(u), strides(out.shape[2:])
     for b in range(len(out)):
         source = image[b % len(image)].reshape(out.shape[1], -1)
         for row in range(start, stop):
@@ -26,7 +26,7 @@ def _warp(out, image, u, start, stop):
 @compiled
 def field_gradient(out, carried, grad, image, u, start, stop):
     """Gradient by u of the samples in the rows start to stop, added to `carried` unless that is empty."""
-    d, ny, (corner, beyond, inside), steps = out.shape[1], out.shape[3], room(u), strides(out.shape[2:])
+    d, ny, (corner, beyond, inside), steps = out.shape[1], out.shape[3], row_buffers(u), strides(out.shape[2:])
     slopes = np.empty_like(beyond)
     for b in range(len(grad)):
         source, into = image[b % len(image)].reshape(grad.shape[1], -1), out[b % len(out)]
@@ -49,7 +49,7 @@ def field_gradient(out, carried, grad, image, u, start, stop):
 def image_gradient(out, carry, grad, u, reach, start, stop):
     """Gradient by the image in the rows start to stop, from samples up to `reach` rows away; `carry` adds to `out`."""
     nz, ny, nx = out.shape[2:]
-    (corner, beyond, inside), steps = room(u), strides(out.shape[2:])
+    (corner, beyond, inside), steps = row_buffers(u), strides(out.shape[2:])
     first, last = Offset(start * nx), Offset(stop * nx)
     for b in range(len(grad)):
         into = out[b % len(out)].reshape(out.shape[1], -1)
@@ -108,7 +108,7 @@ def warp_backward(grad: Tensor, image: Tensor, u: Tensor, image_wanted: bool, u_
 
 @compiled
 def _warp_labels(out, labels, u, start, stop):
-    ny, (corner, beyond, inside), steps = out.shape[3], room(u), strides(out.shape[2:])
+    ny, (corner, beyond, inside), steps = out.shape[3], row_buffers(u), strides(out.shape[2:])
     label, share = np.empty(8, out.dtype), np.empty(8, u.dtype)
     for b in range(len(out)):
         source = labels[b % len(labels)].reshape(out.shape[1], -1)

@@ -21,7 +21,7 @@ def _installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def serves(*tensors: Tensor) -> bool:
+def supported(*tensors: Tensor) -> bool:
     """Whether the fused kernels take these tensors, a field (if any) last: on the CPU float32 or float64 throughout,
     on CUDA a float32 field and images of float32 or half precision.
     """
@@ -37,21 +37,21 @@ def _alike(tensors: tuple[Tensor, ...]) -> bool:
     return all(tensor.dtype == tensors[0].dtype for tensor in tensors)
 
 
-def operator(outputs: Callable) -> torch.library.CustomOpDef:
-    """The operator `regthesis::name` with name, signature and output shapes of `outputs`.
+def operator(name: str, module: str, results: Callable) -> torch.library.CustomOpDef:
+    """The operator `regthesis::name`, computed by the functions `name` of `compiled.module` and `triton.module`.
 
-    Its kernels are the functions of that name in the modules of that name in `compiled` and `triton`, imported at the
-    first call, so that importing the kernels costs neither.
+    `results` is what PyTorch runs in their place where it wants shapes and dtypes alone, as `torch.compile` does: it
+    takes the operator's arguments, and returns uninitialised tensors like the operator's results. Its annotations are
+    the operator's signature. The kernels are imported at their first call, so that importing this costs neither.
     """
-    name, room = outputs.__name__, outputs.__module__.rpartition(".")[2]
 
     def kernel(backend: str) -> Callable:
-        return lambda *args: getattr(import_module(f"regthesis.kernels.{backend}.{room}"), name)(*args)
+        return lambda *args: getattr(import_module(f"regthesis.kernels.{backend}.{module}"), name)(*args)
 
-    schema = torch.library.infer_schema(outputs, mutates_args=())
+    schema = torch.library.infer_schema(results, mutates_args=())
     defined = torch.library.custom_op(
         f"regthesis::{name}", kernel("compiled"), mutates_args=(), device_types="cpu", schema=schema
     )
     defined.register_kernel("cuda", kernel("triton"))
-    defined.register_fake(outputs)
+    defined.register_fake(results)
     return defined

@@ -5,14 +5,18 @@ from torch import Tensor
 from regthesis.kernels.ops import operator
 
 
-@operator
-def exp(v: Tensor, steps: int, keep: bool) -> tuple[Tensor, Tensor]:
+def _exp_results(v: Tensor, steps: int, keep: bool) -> tuple[Tensor, Tensor]:
+    """The displacement, and the fields before each squaring, or none."""
     return v.new_empty(v.shape), v.new_empty(steps if keep else 0, *v.shape)
 
 
-@operator
-def exp_backward(grad: Tensor, v: Tensor, stages: Tensor, steps: int) -> Tensor:
+def _exp_backward_results(grad: Tensor, v: Tensor, stages: Tensor, steps: int) -> Tensor:
+    """The gradient by v."""
     return v.new_empty(v.shape)
+
+
+exp = operator("exp", "exp", _exp_results)
+exp_backward = operator("exp_backward", "exp", _exp_backward_results)
 
 
 def _save(ctx, inputs, output):

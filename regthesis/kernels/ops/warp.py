@@ -5,19 +5,26 @@ from torch import Tensor
 from regthesis.kernels.ops import operator
 
 
-@operator
-def warp(image: Tensor, u: Tensor) -> Tensor:
+def _warp_results(image: Tensor, u: Tensor) -> Tensor:
+    """The warped images, as many as there are images or fields."""
     return image.new_empty(max(len(image), len(u)), *image.shape[1:])
 
 
-@operator
-def warp_backward(grad: Tensor, image: Tensor, u: Tensor, image_wanted: bool, u_wanted: bool) -> tuple[Tensor, Tensor]:
+def _warp_backward_results(
+    grad: Tensor, image: Tensor, u: Tensor, image_wanted: bool, u_wanted: bool
+) -> tuple[Tensor, Tensor]:
+    """The gradients by the image and by the field; one that is not wanted is empty."""
     return image.new_empty(image.shape if image_wanted else 0), u.new_empty(u.shape if u_wanted else 0)
 
 
-@operator
-def warp_labels(labels: Tensor, u: Tensor) -> Tensor:
+def _warp_labels_results(labels: Tensor, u: Tensor) -> Tensor:
+    """The warped labels."""
     return labels.new_empty(max(len(labels), len(u)), *labels.shape[1:])
+
+
+warp = operator("warp", "warp", _warp_results)
+warp_backward = operator("warp_backward", "warp", _warp_backward_results)
+warp_labels = operator("warp_labels", "warp", _warp_labels_results)
 
 
 def _save(ctx, inputs, output):

@@ -15,7 +15,7 @@ def window_moments(a: Tensor, b: Tensor, window: int) -> tuple[Tensor, ...]:
     """Means, variances and covariance over each window, the windows' voxel counts last.
 
     Summed in float64: float32 would lose small variances beside large means. Where a window is `FLAT` the covariance
-    is zero: divided by a small floor, what rounding left of it would else become a value and a gradient.
+    is zero: divided by a small eps, what rounding left of it would else become a value and a gradient.
     """
     dtype, a, b = a.dtype, a.double(), b.double()
     count = box_count(tuple(a.shape[2:]), window, a.dtype, a.device)
@@ -28,15 +28,15 @@ def window_moments(a: Tensor, b: Tensor, window: int) -> tuple[Tensor, ...]:
 
 
 class _SquaredCorrelation(torch.autograd.Function):
-    """cross² / (variance_a variance_b + floor) in the window round each voxel, with its analytic gradient.
+    """cross² / (variance_a variance_b + eps) in the window round each voxel, with its analytic gradient.
 
     Autograd would keep and revisit some thirty volumes; by hand it is five window sums each way.
     """
 
     @staticmethod
-    def forward(ctx, a, b, floor, window):
+    def forward(ctx, a, b, eps, window):
         mean_a, mean_b, a_var, b_var, cross, count = window_moments(a, b, window)
-        scale = cross / (a_var * b_var + floor)
+        scale = cross / (a_var * b_var + eps)
         ctx.window = window
         ctx.save_for_backward(a, b, mean_a, mean_b, a_var, b_var, scale, count)
         return cross * scale
@@ -45,9 +45,9 @@ class _SquaredCorrelation(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad):
         a, b, mean_a, mean_b, a_var, b_var, scale, count = ctx.saved_tensors
-        floor_grad = -grad * scale * scale
+        eps_grad = -grad * scale * scale
         cross_grad = 2 * grad * scale / count  # of the window's mean a b; the halves of the variances follow
-        a_grad, b_grad = 2 * floor_grad * b_var / count, 2 * floor_grad * a_var / count
+        a_grad, b_grad = 2 * eps_grad * b_var / count, 2 * eps_grad * a_var / count
         pulled = torch.cat(
             [
                 cross_grad,
@@ -59,12 +59,12 @@ class _SquaredCorrelation(torch.autograd.Function):
             1,
         )
         c, aa, bb, ca, cb = box_sum(pulled, ctx.window).chunk(5, 1)
-        floor_axes = tuple(range(2, a.ndim))
-        return c * b + aa * a - ca, c * a + bb * b - cb, floor_grad.sum(floor_axes, keepdim=True), None
+        space = tuple(range(2, a.ndim))
+        return c * b + aa * a - ca, c * a + bb * b - cb, eps_grad.sum(space, keepdim=True), None
 
 
 def local_cc(
-    a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], floor: Tensor, window: int
+    a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], eps: Tensor, window: int
 ) -> Float[Tensor, "b c *space"]:
-    """cross² / (variance_a variance_b + floor) in the window round each voxel of the centred images a and b."""
-    return _SquaredCorrelation.apply(a, b, floor, window)
+    """cross² / (variance_a variance_b + eps) in the window round each voxel of the centred images a and b."""
+    return _SquaredCorrelation.apply(a, b, eps, window)

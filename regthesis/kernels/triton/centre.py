@@ -1,4 +1,4 @@
-"""Image pairs made ready for comparison: centred, and the floor below which their variances do not count.
+"""Image pairs made ready for comparison: centred, and eps, which is added to the products of their variances.
 
 Bytes a voxel and image in float32: 12 forward (read for the mean; read, centred and written, the squares summed), 12
 backward. Sums go chunk by chunk, then over the chunks in float64: no atomics, equal bits on every run.
@@ -8,7 +8,7 @@ import torch
 import triton
 import triton.language as tl
 
-from regthesis.kernels.plain.centre import centred_backward, floor, rises
+from regthesis.kernels.plain.centre import centred_backward, eps_of, eps_slopes
 from regthesis.kernels.shapes import Float, Number, Tensor
 from regthesis.kernels.triton.launch import index_type, kernel, launch
 
@@ -72,8 +72,8 @@ def _centred(x: Float[Tensor, "b c *space"]) -> tuple[Tensor, Tensor]:
 def centred(
     a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], tau: Number
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """a and b less their means, their floor (b, c, 1, ...), and its `rises` with them."""
+    """a and b less their means, their eps (b, c, 1, ...), and its `eps_slopes`."""
     a, a_power = _centred(a)
     b, b_power = _centred(b)
-    lowest, rise = floor(a_power, b_power, tau), rises(a_power, b_power, tau, a[0, 0].numel())
-    return a, b, lowest.to(a.dtype), rise.to(a.dtype)
+    eps, slopes = eps_of(a_power, b_power, tau), eps_slopes(a_power, b_power, tau, a[0, 0].numel())
+    return a, b, eps.to(a.dtype), slopes.to(a.dtype)

@@ -49,18 +49,14 @@ def _flat(x: Tensor) -> Tensor:
 
 
 def local_cc(
-    a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], floor: Float[Tensor, "b c *one"], window: int
+    a: Float[Tensor, "b c *space"], b: Float[Tensor, "b c *space"], eps: Float[Tensor, "b c *one"], window: int
 ) -> tuple[Tensor, Tensor]:
-    """cross² / (variance_a variance_b + floor) in the window round each voxel, clipped at the border, and the
-    moments (b, 5 c, *space) in float32 that `local_cc_backward` takes.
-
-    The images are centred already. Where a window is `FLAT` the value is 0.
-    """
+    """The operator of `ops.lcc`: squared correlations of centred images, and their moments in float32."""
     shape = nz, ny, nx = volume(a)
     radii, strip = _radii(shape, window), max(STRIP, window)
     cc = torch.empty_like(a, memory_format=torch.contiguous_format)
     moments = a.new_empty(a.shape[0], 5 * a.shape[1], *a.shape[2:], dtype=torch.float32)
-    p, q, result, kept, least = _flat(a), _flat(b), _flat(cc), moments.view(-1, 5, *shape), floor.reshape(-1)
+    p, q, result, kept, added = _flat(a), _flat(b), _flat(cc), moments.view(-1, 5, *shape), eps.reshape(-1)
     integers = index_type(moments)
     for images, first, planes in _slabs(len(p), nz, ny * nx):
         sums = kept.new_empty(len(p[images]), 5, planes, ny, nx, dtype=torch.float64)
@@ -74,7 +70,7 @@ def local_cc(
         strips = len(sums) * triton.cdiv(ny, strip)
         launch(
             *(correlate, strips * blocks(planes * nx)),
-            *(sums, least[images], result[images], kept[images], FLAT, *place, *radii, strip),
+            *(sums, added[images], result[images], kept[images], FLAT, *place, *radii, strip),
             INDEX=integers,
         )
     return cc, moments
@@ -84,13 +80,13 @@ def local_cc_backward(
     grad: Float[Tensor, "b c *space"],
     a: Float[Tensor, "b c *space"],
     b: Float[Tensor, "b c *space"],
-    floor: Float[Tensor, "b c *one"],
+    eps: Float[Tensor, "b c *one"],
     moments: Float[Tensor, "b 5*c *space"],
     window: int,
     a_wanted: bool,
     b_wanted: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `local_cc` by a, b (empty where not wanted) and floor, in their dtypes."""
+    """Gradients of `local_cc` by a, b (empty where not wanted) and eps, in their dtypes."""
     shape = nz, ny, nx = volume(a)
     radii, strip = _radii(shape, window), max(STRIP, window)
     segment = min(triton.next_power_of_2(nx), max(64, triton.next_power_of_2(2 * radii[2] + 1)))
@@ -99,7 +95,7 @@ def local_cc_backward(
         torch.empty_like(x, memory_format=torch.contiguous_format) if wanted else x.new_empty(0)
         for x, wanted in ((a, a_wanted), (b, b_wanted))
     )
-    grad_floor = torch.zeros_like(floor, dtype=torch.float32)
+    grad_eps = torch.zeros_like(eps, dtype=torch.float32)
     g, p, q, kept = _flat(grad), _flat(a), _flat(b), moments.view(-1, 5, *shape)
     out = [_flat(x) if x.numel() else x for x in (grad_a, grad_b)]
     wanted = {"A": a_wanted, "B": b_wanted, "SEGMENT": segment, "INDEX": index_type(moments)}
@@ -114,11 +110,11 @@ def local_cc_backward(
             **wanted,
             ROWS=rows,
         )
-        grad_floor.view(-1)[images] += parts.sum(1)
+        grad_eps.view(-1)[images] += parts.sum(1)
         strips = len(sums) * triton.cdiv(ny, strip)
         launch(
             *(gradients, strips * blocks(planes * nx)),
             *(sums, p[images], q[images], *(x[images] for x in out), *place, *radii[1:], strip),
             **wanted,
         )
-    return grad_a, grad_b, grad_floor.to(floor.dtype)
+    return grad_a, grad_b, grad_eps.to(eps.dtype)

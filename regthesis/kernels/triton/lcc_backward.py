@@ -9,28 +9,35 @@ from regthesis.kernels.triton.sliding import add, extent, subtract
 
 @triton.jit
 def _pulls(grad, moments, i, step, there, count, A: tl.constexpr, B: tl.constexpr):
-    """The moments of one plane times 2 grad / count, zeros for those not wanted; and the gradient of the floor."""
+    """What the windows of one plane add to the gradients of their voxels, and the gradient by eps.
+
+    With p, A and B of `ops.lcc` times the gradient of the window: p, A, B, p mean_b + A mean_a and p mean_a + B mean_b,
+    zeros for an image whose gradient is not wanted.
+    """
     g = tl.load(grad + i, mask=there, other=0.0).to(tl.float32)
-    weight = 2 * g / count
-    scale = tl.load(moments + i, mask=there, other=0.0)
-    zero = tl.zeros_like(weight)
-    pull_a, pull_b, mean_a, mean_b = zero, zero, zero, zero
+    mean_a = tl.load(moments + i, mask=there, other=0.0)
+    mean_b = tl.load(moments + step + i, mask=there, other=0.0)
+    factor = tl.load(moments + 2 * step + i, mask=there, other=0.0)
+    p = g * factor
+    zero = tl.zeros_like(p)
+    pull_a, pull_b, shift_a, shift_b = zero, zero, zero, zero
     if A:
-        pull_a = weight * tl.load(moments + step + i, mask=there, other=0.0)
-        mean_a = weight * tl.load(moments + 3 * step + i, mask=there, other=0.0)
+        pull_a = g * tl.load(moments + 3 * step + i, mask=there, other=0.0)
+        shift_a = p * mean_b + pull_a * mean_a
     if B:
-        pull_b = weight * tl.load(moments + 2 * step + i, mask=there, other=0.0)
-        mean_b = weight * tl.load(moments + 4 * step + i, mask=there, other=0.0)
-    return (weight * scale, pull_a, pull_b, mean_a, mean_b), -g * scale * scale
+        pull_b = g * tl.load(moments + 4 * step + i, mask=there, other=0.0)
+        shift_b = p * mean_a + pull_b * mean_b
+    scale = 0.5 * factor * count
+    return (p, pull_a, pull_b, shift_a, shift_b), -g * scale * scale
 
 
 @kernel
 def pulls_zx(
-    grad, moments, sums, grad_floor, first, planes, nz, ny, nx, radius_z, radius_y, radius_x, strip,
+    grad, moments, sums, grad_eps, first, planes, nz, ny, nx, radius_z, radius_y, radius_x, strip,
     A: tl.constexpr, B: tl.constexpr, ROWS: tl.constexpr, SEGMENT: tl.constexpr,
     INDEX: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Sums over z of the pulls, as prefix sums along x restarted every SEGMENT; and parts of the floor's gradient."""
+    """Sums over z of the pulls, as prefix sums along x restarted every SEGMENT; and parts of the gradient by eps."""
     plane = tl.full((), 1, INDEX) * ny * nx
     segments = tl.cdiv(nx, SEGMENT)
     lanes = segments * tl.cdiv(ny, ROWS)
@@ -50,31 +57,31 @@ def pulls_zx(
     stop = tl.minimum(start + strip, first + planes)
     zero = tl.zeros([ROWS, SEGMENT], tl.float32)
     totals, lost = (zero, zero, zero, zero, zero), (zero, zero, zero, zero, zero)
-    floor = zero
+    by_eps = zero
     begin = tl.maximum(start - radius_z, 0)
     for z in range(begin, tl.minimum(start + radius_z, nz)):
         count = (count_yx * extent(z, radius_z, nz)).to(tl.float32)
         at = z * plane + i
-        changes, by_floor = _pulls(grad, moments, at, step, here, count, A, B)
+        changes, part = _pulls(grad, moments, at, step, here, count, A, B)
         totals, lost = add(totals, lost, changes)
-        floor += tl.where((at >= start * plane) & (at < stop * plane), by_floor, 0.0)
+        by_eps += tl.where((at >= start * plane) & (at < stop * plane), part, 0.0)
     for z in range(start, stop):
         count = (count_yx * extent(z - radius_z - 1, radius_z, nz)).to(tl.float32)
         leaving = (z - radius_z - 1) * plane + i
         there = here & (leaving >= begin * plane)
-        changes, by_floor = _pulls(grad, moments, leaving, step, there, count, A, B)
+        changes, part = _pulls(grad, moments, leaving, step, there, count, A, B)
         totals, lost = subtract(totals, lost, changes)
         count = (count_yx * extent(z + radius_z, radius_z, nz)).to(tl.float32)
         entering = (z + radius_z) * plane + i
         there = here & (entering < step)
-        changes, by_floor = _pulls(grad, moments, entering, step, there, count, A, B)
+        changes, part = _pulls(grad, moments, entering, step, there, count, A, B)
         totals, lost = add(totals, lost, changes)
-        floor += tl.where(entering < stop * plane, by_floor, 0.0)
+        by_eps += tl.where(entering < stop * plane, part, 0.0)
         for m in tl.static_range(5):
             if m == 0 or (m % 2 == 1 and A) or (m % 2 == 0 and B):
                 prefix = tl.cumsum(totals[m] + lost[m], 1)
                 tl.store(sums + (m * planes + z - first) * plane + i, prefix, mask=here)
-    tl.store(grad_floor + program, tl.sum(tl.sum(floor, 1), 0))
+    tl.store(grad_eps + program, tl.sum(tl.sum(by_eps, 1), 0))
 
 
 @triton.jit

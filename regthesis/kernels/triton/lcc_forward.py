@@ -73,13 +73,10 @@ def sums_zx(a, b, sums, first, planes, nz, ny, nx, radius_z, radius_x, strip, IN
 
 @kernel
 def correlate(
-    sums, floor, cc, moments, flat, first, planes, nz, ny, nx, radius_z, radius_y, radius_x, strip,
+    sums, eps, cc, moments, flat, first, planes, nz, ny, nx, radius_z, radius_y, radius_x, strip,
     INDEX: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Sums over y, then cross² / (variance_a variance_b + floor), and with scale = cross / (…) the five moments
-
-    scale, -scale² variance_b, -scale² variance_a, and what the means take back from either gradient.
-    """
+    """Sums over y, then cross² / (variance_a variance_b + eps) and the five moments of `ops.lcc`."""
     plane = tl.full((), 1, INDEX) * ny * nx
     lanes = tl.cdiv(planes * nx, BLOCK)
     strips = tl.cdiv(ny, strip)
@@ -94,7 +91,7 @@ def correlate(
     cc += image * nz * plane + voxel
     moments += image * 5 * nz * plane + voxel
     count_zx = extent(first + z, radius_z, nz) * extent(x, radius_x, nx)
-    least = tl.load(floor + image).to(tl.float64)
+    added = tl.load(eps + image).to(tl.float64)
     start = program // lanes % strips * strip
     zero = tl.zeros([BLOCK], tl.float64)
     totals = (zero, zero, zero, zero, zero)
@@ -115,13 +112,12 @@ def correlate(
         variance_b = tl.maximum(power_b - mean_b * mean_b, 0.0)
         none = (variance_a <= flat * power_a) | (variance_b <= flat * power_b)
         cross = tl.where(none, 0.0, totals[4] / count - mean_a * mean_b)
-        scale = cross / (variance_a * variance_b + least)
-        pull_a = -scale * (scale * variance_b)
-        pull_b = -scale * (scale * variance_a)
+        scale = cross / (variance_a * variance_b + added)
         tl.store(cc + y * nx, cross * scale, mask=here)
         row = moments + y * nx
-        tl.store(row, scale, mask=here)
-        tl.store(row + nz * plane, pull_a, mask=here)
-        tl.store(row + 2 * nz * plane, pull_b, mask=here)
-        tl.store(row + 3 * nz * plane, scale * mean_b + pull_a * mean_a, mask=here)
-        tl.store(row + 4 * nz * plane, scale * mean_a + pull_b * mean_b, mask=here)
+        factor = 2 * scale / count
+        tl.store(row, mean_a, mask=here)
+        tl.store(row + nz * plane, mean_b, mask=here)
+        tl.store(row + 2 * nz * plane, factor, mask=here)
+        tl.store(row + 3 * nz * plane, -factor * (scale * variance_b), mask=here)
+        tl.store(row + 4 * nz * plane, -factor * (scale * variance_a), mask=here)

@@ -15,8 +15,8 @@ def fenced():
 
     def fence(x):
         wild = torch.nan if x.is_floating_point() else 99
-        room = torch.full((x.numel() + 2000,), wild, dtype=x.dtype)
-        inside = room[1000:-1000].view(x.shape)
+        padded = torch.full((x.numel() + 2000,), wild, dtype=x.dtype)
+        inside = padded[1000:-1000].view(x.shape)
         return inside.copy_(x)
 
     return fence

@@ -13,8 +13,8 @@ WINDOW = 3
 
 
 def plain(a, b, tau):
-    a, b, floor, _ = plain_centre.centred(a, b, tau)
-    return plain_lcc.local_cc(a, b, floor, WINDOW)
+    a, b, eps, _ = plain_centre.centred(a, b, tau)
+    return plain_lcc.local_cc(a, b, eps, WINDOW)
 
 
 def by_autograd(function, images, grad):
@@ -28,10 +28,10 @@ def by_autograd(function, images, grad):
 def test_agrees_in_value_and_gradient(rank, tau, nearly_flat, alike):
     images = nearly_flat(rank)
     grad = torch.rand(images[0].shape, generator=torch.Generator().manual_seed(0))
-    a, b, floor, rises = centred(*images, tau)
-    value, moments = local_cc(a, b, floor, WINDOW)
-    by_a, by_b, by_floor = local_cc_backward(grad, a, b, floor, moments, WINDOW, True, True)
-    pulls = zip((by_a, by_b), (a, b), rises, strict=True)
-    found = value, *(centred_backward(pull, by_floor, x, rise) for pull, x, rise in pulls)
+    a, b, eps, eps_slopes = centred(*images, tau)
+    value, moments = local_cc(a, b, eps, WINDOW)
+    by_a, by_b, by_eps = local_cc_backward(grad, a, b, eps, moments, WINDOW, True, True)
+    pulls = zip((by_a, by_b), (a, b), eps_slopes, strict=True)
+    found = value, *(centred_backward(pull, by_eps, x, slope) for pull, x, slope in pulls)
     alike(found, by_autograd(lambda a, b: plain(a, b, tau), [x.double() for x in images], grad))
     alike(found, [x.double() for x in by_autograd(lambda a, b: kernels.local_cc(a, b, WINDOW, tau), images, grad)])

@@ -20,12 +20,12 @@ def pair(shape, batch=1, channels=1, offset=0.0):
 
 
 def prepared(a, b, tau=1e-4):
-    """Both centred, and their floor."""
+    """Both centred, and their eps."""
     return plain_centre.centred(a, b, tau)[:3]
 
 
 def check(images, window, agree, value=1e-5):
-    """Values and gradients by a, b and the floor of images that are centred already."""
+    """Values and gradients by a, b and the eps of images that are centred already."""
     wide = [x.double().requires_grad_() for x in images]
     expected = plain.local_cc(*wide, window)
     result, moments = local_cc(*images, window)
@@ -54,14 +54,30 @@ def test_values_and_gradients(shape, batch, channels, window, fenced, agree):
     check(images, window, agree)
 
 
+def moments_of(a, b, eps, window):
+    """What `ops.lcc` says the second result of the operator is, in float64."""
+    mean_a, mean_b, variance_a, variance_b, cross, m = plain.window_moments(a, b, window)
+    s = cross / (variance_a * variance_b + eps)
+    maps = [mean_a, mean_b, 2 * s / m, -2 * s * s * variance_b / m, -2 * s * s * variance_a / m]
+    return torch.stack(maps, 2).flatten(1, 2)
+
+
+@pytest.mark.parametrize("shape", [(9, 15), (4, 6, 7)])
+def test_the_second_result_is_what_every_backend_gives(shape, agree):
+    images = prepared(*pair(shape, 2, 2))
+    found, expected = local_cc(*images, 5)[1], moments_of(*(x.double() for x in images), 5)
+    for ours, theirs in zip(found.unflatten(1, (2, 5)).unbind(2), expected.unflatten(1, (2, 5)).unbind(2), strict=True):
+        agree(ours.contiguous(), theirs, 1e-5)
+
+
 def test_one_gradient_alone_is_the_same():
     images = prepared(*pair((2, 3, 4)))
     cc, moments = local_cc(*images, 3)
     both = local_cc_backward(cc, *images, moments, 3, True, True)
     by_a, none, _ = local_cc_backward(cc, *images, moments, 3, True, False)
     assert torch.equal(by_a, both[0]) and none.numel() == 0
-    none, by_b, by_floor = local_cc_backward(cc, *images, moments, 3, False, True)
-    assert torch.equal(by_b, both[1]) and none.numel() == 0 and torch.equal(by_floor, both[2])
+    none, by_b, by_eps = local_cc_backward(cc, *images, moments, 3, False, True)
+    assert torch.equal(by_b, both[1]) and none.numel() == 0 and torch.equal(by_eps, both[2])
 
 
 @pytest.mark.parametrize("shape, batch", [((5, 4, 3), 1), ((5, 4), 3)])
@@ -84,11 +100,11 @@ def test_offsets_of_64_bits_make_no_difference(monkeypatch):
 
 def test_images_in_half_precision_have_statistics_in_float32(agree):
     a, b = pair((8, 9))
-    _, _, floor = prepared(a, b)
+    _, _, eps = prepared(a, b)
     a, b = a.half(), b.half()
-    check((a, b, floor), 5, agree, value=1e-3)
-    exact = local_cc(a.float(), b.float(), floor, 5)[1]
-    assert torch.equal(local_cc(a, b, floor, 5)[1], exact)
+    check((a, b, eps), 5, agree, value=1e-3)
+    exact = local_cc(a.float(), b.float(), eps, 5)[1]
+    assert torch.equal(local_cc(a, b, eps, 5)[1], exact)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
