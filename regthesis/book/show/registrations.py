@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from regthesis import kernels
 from regthesis.book.show.slices import draw, draw_grid, flat, masks_of, motion_colours, window
-from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
+from regthesis.book.show.style import COLOURS, OTHER, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 
@@ -38,7 +38,7 @@ def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
         draw(row[1], (case.fixed - image)[:1, :, z], cmap="PuOr", vmin=-2, vmax=2)
         if deformation is not None:
             row[2].imshow(motion_colours(deformation.u[:1, 1:, z], longest))
-            draw_grid(row[3], deformation.u[:1, 1:, z], every=3, colour=COLOURS.get(name, PALETTE["black"]))
+            draw_grid(row[3], deformation.u[:1, 1:, z], every=3, colour=COLOURS.get(name, OTHER))
             volume = row[4].imshow(flat(deformation.jacobian()[:1, :, z]), cmap="RdBu", vmin=0, vmax=2)
             slope = kernels.gradient(deformation.jacobian()[:1], case.spacing)[:, 0].square().sum(1).sqrt()
             steep = row[5].imshow(flat(slope[:, z]), cmap="magma_r", vmin=0, vmax=0.12)
@@ -85,7 +85,7 @@ def draw_boxes(ax: Axes, frame: pd.DataFrame, by: str, ylabel: str) -> None:
         at = np.arange(len(places)) - 0.4 + width * (k + 0.5)
         drawn = ax.boxplot(groups, positions=at, widths=0.8 * width, patch_artist=True, showfliers=False)
         for box in drawn["boxes"]:
-            box.set(facecolor=COLOURS[name], alpha=0.6, label=name)
+            box.set(facecolor=COLOURS.get(name, OTHER), alpha=0.6, label=name)
         for line in drawn["medians"]:
             line.set(color="black")
         for x, values in zip(at, groups, strict=True):
@@ -115,7 +115,7 @@ def trade_off(curves: Mapping[str, pd.DataFrame], printed: pd.DataFrame | None =
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     for name, table in curves.items():
-        table, colour = table.sort_values("Grad Det-Jac"), COLOURS[name]
+        table, colour = table.sort_values("Grad Det-Jac"), COLOURS.get(name, OTHER)
         ax.plot(table["Grad Det-Jac"], table["DICE"], "-", marker=".", color=colour, markersize=5)
         chosen = table[table["default"]]
         ax.plot(chosen["Grad Det-Jac"], chosen["DICE"], "o", color=colour, markersize=8, label=name)

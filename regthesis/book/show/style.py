@@ -1,6 +1,6 @@
 """One look for all pictures: Okabe and Ito's colours, one a method on every page, and sizes readable on a page."""
 
-__all__ = ["COLOURS", "LABELS", "PALETTE", "STYLE", "WIDTH"]
+__all__ = ["COLOURS", "LABELS", "OTHER", "PALETTE", "STYLE", "WIDTH"]
 
 PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
     "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73", "yellow": "#F0E442",
@@ -26,7 +26,8 @@ COLOURS = {
     "unsupervised": PALETTE["red"],
     "weakly supervised": PALETTE["yellow"],
 }
-"""The colour of a method, the same on every page."""
+"""The colour of a method, the same on every page; `OTHER` is that of any other method."""
+OTHER = PALETTE["black"]
 
 LABELS = [PALETTE[name] for name in ("sky", "orange", "yellow", "purple", "green", "red", "blue", "pink")]
 """The colours of labels 1, 2, 3 and so on; after the last the first again."""
