@@ -191,7 +191,7 @@ def test_a_page_alone_says_in_words_what_it_does_not_have(book, no_sphinx):
     assert staged.cells[-1].outputs[1].data["text/markdown"] == "An exercise that is not shown here"
     toc = json.loads((out / "stage" / "_toc.yml").read_text())
     assert [part["chapters"][0]["file"] for part in toc["parts"]] == ["chapters/02_background"]
-    assert "| seed | 0 |" in (out / "stage" / "run.md").read_text()
+    assert "| seed | `0` |" in (out / "stage" / "run.md").read_text()
 
 
 def test_the_book_says_in_words_what_was_left_out(book, no_sphinx):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,14 +45,12 @@ def build_run(root: Path, notebooks: dict[Path, Path], out: Path, report=print) 
     What refers to other pages of the book becomes plain text.
     """
     stage = _stage(root, out)
-    parameters = {
-        source: nbformat.read(path, as_version=4).metadata.papermill.parameters for source, path in notebooks.items()
-    }
-    pages = {source: _read(executed, root) for source, executed in notebooks.items()}
+    pages = {source: nbformat.read(executed, as_version=4) for source, executed in notebooks.items()}
+    files = {source.relative_to(root).with_suffix("").as_posix(): page for source, page in pages.items()}
+    (stage / "run.md").write_text(_first_page(files), "utf-8")
+    pages = {source: as_page(page, root) for source, page in pages.items()}
     _in_words(pages, set(), {"references"})
     _write(pages, root, stage)
-    files = {source.relative_to(root).with_suffix("").as_posix(): run for source, run in parameters.items()}
-    (stage / "run.md").write_text(_first_page(files), "utf-8")
     parts = [{"numbered": file.startswith("chapters/"), "chapters": [{"file": file}]} for file in files]
     if (stage / "book" / "references.md").exists():
         parts.append({"chapters": [{"file": "book/references"}]})
@@ -95,11 +94,15 @@ def _in_words(pages: dict, known: set[str], names: set[str]) -> None:
         in_words(page, known, names | {source.stem for source in pages})
 
 
-def _first_page(files: dict[str, dict]) -> str:
-    parts = ["# A run of its own\n\nThese pages of the book were executed with parameters of their own."]
-    for file, parameters in files.items():
-        rows = [f"| {name} | {json.dumps(value, ensure_ascii=False)} |" for name, value in parameters.items()]
-        parts.append("\n".join([f"## {{doc}}`{file}`\n", "| parameter | value |", "|---|---|", *rows]))
+def _first_page(notebooks: dict[str, nbformat.NotebookNode]) -> str:
+    """What was run, by the names of the pages' files: a table of parameters each."""
+    parts = ["# A run with its own parameters\n\nThese pages of the book were executed with other parameters."]
+    for file, notebook in notebooks.items():
+        title = re.search(r"^# (.+)", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
+        given = notebook.metadata.papermill.parameters.items()
+        rows = [f"| {name} | `{json.dumps(value, ensure_ascii=False)}` |" for name, value in given]
+        head = f"## {title[1] if title else file}\n\n{{doc}}`Read the page <{file}>`.\n"
+        parts.append("\n".join([head, "| parameter | value |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
 
 
