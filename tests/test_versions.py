@@ -22,7 +22,9 @@ def lock(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("extra", [None, "book", "test", "peers"])
 def test_the_locks_satisfy_every_range(extra):
-    locked = lock("requirements.lock") | (lock("requirements-peers.lock") if extra == "peers" else {})
+    locked = lock("requirements.lock")
+    if extra == "peers":
+        locked |= lock("requirements-peers.lock") | lock("requirements-test.lock")
     wanted = PROJECT["dependencies"] if extra is None else PROJECT["optional-dependencies"][extra]
     for requirement in map(Requirement, wanted):
         assert locked[canonicalize_name(requirement.name)] in requirement.specifier
@@ -33,7 +35,8 @@ def test_the_locks_hold_what_builds_the_package():
 
 
 def test_the_peers_do_not_move_what_the_book_runs_on():
-    assert not lock("requirements.lock").keys() & lock("requirements-peers.lock").keys()
+    names = [*lock("requirements.lock"), *lock("requirements-peers.lock"), *lock("requirements-test.lock")]
+    assert len(set(names)) == len(names)
 
 
 def test_exact_versions_stand_in_the_locks_alone():
@@ -47,4 +50,4 @@ def test_conda_installs_the_same_locks():
     python = next(d for d in dependencies if isinstance(d, str) and d.startswith("python="))
     assert python.removeprefix("python=") in PROJECT["requires-python"]
     (pip,) = [d["pip"] for d in dependencies if isinstance(d, dict)]
-    assert pip == ["-r requirements.lock", "-r requirements-peers.lock", "-e ."]
+    assert pip == ["-r requirements.lock", "-r requirements-peers.lock", "-r requirements-test.lock", "-e ."]
