@@ -15,10 +15,10 @@ ALLOWED = re.compile(
     r"""
     (?:thesis\ )?(?:Tables?|Tabs?\.|Figures?|Figs?\.|Equations?|Eqs?\.|[Ss]ections?|[Cc]hapters?|[Ee]xercises?)
         (?:,\ |\ and\ |\ to\ |[ ]|\d[\d.]*[a-z]?)+
-    | \b[234]-?D(?:\+T)?\b | \b[A-Z]+[ ]?\d+\b | \b95\ % | ^\*\*In\ 90\ minutes   # 3-D, S3, the 95 % interval and the 95 % Hausdorff distance
+    | \b[234]-?D(?:\+T)?\b | \b[A-Z]+[ ]?\d+\b | \b95\ %   # 3-D, S3, the 95 % interval and the 95 % Hausdorff distance
     | (?<![\d.])\d(?![\d.]*\d|\s?(?:%|per\ cent|mm|ms|s|ml|h|points)\b)   # one digit that measures nothing
     | \b(?:19|20)\d\d\b | (?:License|CC\ BY(?:-[A-Z]+)*)\ \d\.\d      # years, licences
-    | ^\d+\.\ (?=\D)                                       # lists
+    | ^\d+\.\ (?=\D) | ^\*\*In\ 90\ minutes                 # lists, the path through a chapter
     """,
     re.VERBOSE | re.MULTILINE,
 )
