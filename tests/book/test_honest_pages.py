@@ -18,7 +18,7 @@ ALLOWED = re.compile(
     | \b[234]-?D(?:\+T)?\b | \b[A-Z]+[ ]?\d+\b | \b95\ %   # 3-D, S3, the 95 % interval and the 95 % Hausdorff distance
     | (?<![\d.])\d(?![\d.]*\d|\s?(?:%|per\ cent|mm|ms|s|ml|h|points)\b)   # one digit that measures nothing
     | \b(?:19|20)\d\d\b | (?:License|CC\ BY(?:-[A-Z]+)*)\ \d\.\d      # years, licences
-    | ^\d+\.\ (?=\D) | ^\*\*In\ 90\ minutes                 # lists, the path through a chapter
+    | ^\d+\.\ (?=\D)                                       # lists
     """,
     re.VERBOSE | re.MULTILINE,
 )

@@ -12,7 +12,7 @@ from regthesis.book import ledger
 from regthesis.book.chapters import notebook_pages
 
 ROOT = Path(__file__).parents[2]
-PAGES = [page for page in notebook_pages(ROOT) if page.name != "04_deformation"]
+PAGES = notebook_pages(ROOT)
 CHAPTERS = [page for page in PAGES if page.number]
 WIDTH = 88  # characters that a column of the book shows
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell", "parameters"}
