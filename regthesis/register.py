@@ -8,7 +8,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -90,12 +90,11 @@ def summary(record: dict) -> str:
 def _registered(method: methods.Method, case: Case, device: str) -> Deformation:
     """What the method finds on a device, on the CPU."""
     try:
-        found = method.register(replace(case, images=case.images.to(device)))
+        return method.register(case.to(device)).to("cpu")
     except UserError:
         raise
     except Exception as error:  # out of memory, or whatever else a method ends with on odd images
         raise UserError(f"{case.id}: {method.label} failed: {one_line(error)}; try another method") from error
-    return Deformation(found.u.cpu(), case.grid, seconds=found.seconds)
 
 
 def _regularity(determinant: torch.Tensor) -> dict:

@@ -48,8 +48,9 @@ _structures = click.option(
 @click.option("--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all.")
 @click.option("--skip", default="", help="Patients to leave out, such as those a method was tuned on.")
 @click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only the patients of this fold; 0: all.")
+@click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1.")
 @_structures
-def study(data, out, names, grid, patients, skip, fold, structures, weights):
+def study(data, out, names, grid, patients, skip, fold, structures, weights, device):
     """Register every patient of ROOT by every method and keep scores, configuration and verdicts.
 
     ROOT is a folder in ACDC's layout, or a CSV of own pairs (moving, fixed, moving_seg, fixed_seg, group, id), which
@@ -60,7 +61,8 @@ def study(data, out, names, grid, patients, skip, fold, structures, weights):
     from regthesis.experiments.study import record_study
 
     chosen = structures_named(structures)
-    _show(record_study(data, out, names_of(names), grid, patients, names_of(skip), fold, chosen, weights), table)
+    rows = record_study(data, out, names_of(names), grid, patients, names_of(skip), fold, chosen, weights, device)
+    _show(rows, table)
 
 
 @main.command("trade-off")

@@ -26,11 +26,13 @@ def study(
     methods: Sequence[Method],
     out: Path | None = None,
     structures: Structures | None = None,
+    device: str = "cpu",
 ) -> pd.DataFrame:
     """Register and score every case by every method, method after method: the long table of `evaluate`.
 
     With `out`, a CSV that grows by whole registrations, a run that was stopped goes on where it stopped, and several
-    runs may share it. `structures` are as in `evaluate`. A bar shows the progress where there is a terminal.
+    runs may share it. `structures` are as in `evaluate`. Methods compute on `device`, scores are computed on the CPU. A
+    bar shows the progress where there is a terminal.
     A method whose package is not installed is left out; `frame.attrs["missing"]` says why, by method name. Cases that a
     method refuses are left out for that method; `frame.attrs["refused"]` says in one line why, and is else empty.
 
@@ -49,7 +51,7 @@ def study(
         if method.name in missing or (method.name, case.id) in done:  # another process was faster
             continue
         try:
-            new = evaluate(case, method.register(case), method.name, structures)
+            new = evaluate(case, method.register(case.to(device)).to("cpu"), method.name, structures)
         except MissingPeer as absent:
             missing[method.name] = str(absent)
             continue

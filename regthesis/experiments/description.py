@@ -34,6 +34,7 @@ def describe(
     chosen: Sequence[Method] = (),
     structures: Structures | None = None,
     weights: Path | None = None,
+    device: str = "cpu",
 ) -> dict:
     """What a command does on a grid of the data, as `run.json` describes it; own pairs have grids of their own.
 
@@ -43,7 +44,7 @@ def describe(
     if data.grids:
         data.common_grid(grid)
         profile, command = grid, f"{command} --grid {grid}"
-    about = provenance.collect(CHECKOUT, profile, {"data_root": str(data.root.resolve())}, Path("/"))
+    about = provenance.collect(CHECKOUT, profile, {"data_root": str(data.root.resolve()), "device": device}, Path("/"))
     about |= {"command": f"regthesis {command}", "dataset": data.origin}
     about |= {"weights": _named(weights)} if weights else {}
     about |= {"methods": {method.name: settings_of(method) for method in chosen}} if chosen else {}

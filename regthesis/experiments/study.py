@@ -19,6 +19,7 @@ from regthesis.experiments.folds import selected
 from regthesis.experiments.record import record
 from regthesis.methods import Method
 from regthesis.methods.learned import Learned
+from regthesis.train.parallel import check_device
 from regthesis.weights import WEIGHTS
 
 __all__ = ["methods_for", "record_study", "weights_for"]
@@ -34,16 +35,18 @@ def record_study(
     fold: int = 0,
     structures: Structures | None = None,
     weights: Path | None = None,
+    device: str = "cpu",
 ) -> pd.DataFrame:
     """Register `count` cases (0: all that are not skipped) by each named method on a grid; keep the outcome.
 
     `skip` names cases that a method was tuned on; with `fold` only those of that fold of five are taken. `structures`
-    are as in `evaluate`, `weights` as in `weights_for`.
+    are as in `evaluate`, `weights` as in `weights_for`, `device` is cpu or cuda.
 
     Raises:
-        UserError: the data are broken, a name is unknown, nobody and nothing is left to do, or `out` cannot be written
-            or holds another run.
+        UserError: the data are broken, a name or the device is unknown, nobody and nothing is left to do, or `out`
+            cannot be written or holds another run.
     """
+    check_device(device)
     chosen = methods_for(data, names, weights)
     ids = selected(data, count, skip, fold)
     if not ids or not chosen:
@@ -52,14 +55,15 @@ def record_study(
     command += f" --patients {count}" if count else ""
     command += f" --fold {fold}" if fold else ""
     command += f" --skip {','.join(skip)}" if skip else ""
-    about = describe(data, command, grid, chosen, structures) | {"patients": ids}
+    command += f" --device {device}" if device != "cpu" else ""
+    about = describe(data, command, grid, chosen, structures, device=device) | {"patients": ids}
 
     def read():
         cases = [data.read(id, grid) for id in ids]
         check_names(cases, chosen)
         return cases
 
-    return record(out, about, read, lambda cases, kept: study(cases, chosen, kept, structures), COLUMNS)
+    return record(out, about, read, lambda cases, kept: study(cases, chosen, kept, structures, device), COLUMNS)
 
 
 def weights_for(data: Dataset, weights: Path | None = None) -> Path:

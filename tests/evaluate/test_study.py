@@ -8,6 +8,7 @@ import torch
 
 from regthesis import evaluate
 from regthesis.case import Case
+from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.evaluate.structures import structures_named
 from regthesis.geometry import Grid
@@ -103,3 +104,17 @@ def test_structures_that_are_none_are_one_line(text):
 def test_structures_are_named_in_a_text():
     assert structures_named("gland=1, tumour = 2+3,") == {"gland": (1,), "tumour": (2, 3)}
     assert structures_named("") == {}
+
+
+def test_methods_compute_on_the_device_and_scores_are_made_on_the_cpu():
+    class Elsewhere(Pairwise):
+        name = label = "elsewhere"
+
+        def pair(self, moving, fixed, grid):
+            assert {moving.device.type, fixed.device.type} == {"meta"}
+            return Deformation(torch.zeros(1, grid.rank, *grid.shape), grid)
+
+    case = hearts()[0]
+    there, here = evaluate.study([case], [Elsewhere()], device="meta"), evaluate.study([case], [get("identity")])
+    scores = there["metric"] != "seconds"
+    assert scores.any() and there["value"][scores].tolist() == here["value"][scores].tolist()
