@@ -80,7 +80,7 @@ def test_figures_and_tables_get_their_line_of_origin(book, no_sphinx):
     assert [i for i, _ in lines] == [4, 6]
     assert "abc1234" in lines[0][1] and "d4741234" in lines[0][1] and "1.2 s" in lines[0][1]
     assert "hide-cell" in staged.cells[2].metadata["tags"]
-    assert "This page took 95 s on 2 cores, P &amp; Q." in staged.cells[1].source
+    assert "This page took 95 s with 2 threads, on a machine with 2 cores (P &amp; Q)." in staged.cells[1].source
     assert not (book[2] / "stage" / "chapters" / "02_background.md").exists()
 
 

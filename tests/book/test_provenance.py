@@ -55,6 +55,13 @@ def test_line_is_safe_html():
     assert "1 thread " in provenance.line(1.0, RUN | {"threads": "1"})
 
 
+def test_a_page_says_its_time_and_its_machine():
+    told = provenance.time_line(150.0, "1", {"processor": "P <b>", "cores": 4})
+    assert "took 2.5 minutes with 1 thread, on a machine with 4 cores (P &lt;b&gt;)." in told
+    assert "took 119 s" in provenance.time_line(119.4, "2", {"processor": "P", "cores": 1})
+    assert provenance.machine()["cores"] >= 1 and provenance.machine()["processor"]
+
+
 def test_a_folder_inside_a_checkout_has_not_its_commit(checkout):
     (checkout / "site-packages").mkdir()
     assert provenance.commit(checkout / "site-packages") == "unknown"

@@ -27,7 +27,8 @@ def as_page(notebook, root: Path):
         if "injected-parameters" in tags:
             cell.metadata["tags"] = [*tags, "hide-cell"]
         if at == first and seconds and "machine" in about:
-            cells.append(new_markdown_cell(provenance.time_line(seconds, about["machine"]), id="time"))
+            took = provenance.time_line(seconds, about["run"]["threads"], about["machine"])
+            cells.append(new_markdown_cell(took, id="time"))
         cells.append(cell)
         if lines := origins(cell, about["run"], root):
             cells.append(new_markdown_cell("\n".join(lines), id=f"{cell.id}-provenance"))

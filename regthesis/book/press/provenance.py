@@ -62,11 +62,16 @@ def line(seconds: float, run: dict[str, str]) -> str:
     return _line([*_facts(run), f"{seconds:.1f} s"])
 
 
-def time_line(seconds: float, machine: dict[str, str | int]) -> str:
-    """One line of HTML on how long a page took, on what machine."""
-    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+def time_line(seconds: float, threads: str, machine: dict[str, str | int]) -> str:
+    """One line of HTML on how long a page took, with how many threads, on what machine."""
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
-    return f'<p class="took">This page took {took} on {cores}, {html.escape(str(machine["processor"]))}.</p>'
+    working, cores = _counted(threads, "thread"), _counted(machine["cores"], "core")
+    processor = html.escape(str(machine["processor"]))
+    return f'<p class="took">This page took {took} with {working}, on a machine with {cores} ({processor}).</p>'
+
+
+def _counted(number: str | int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if str(number) == "1" else "s")
 
 
 def recorded_line(folder: Path) -> str:
@@ -94,17 +99,17 @@ FACTS = {
     "processor": "{}",
     "gpu": "{}",
     "device": "{}",
-    "threads": "{} threads",
+    "threads": "{}",
     "dtype": "{}",
 }
 
 
 def _facts(run: dict) -> list[str]:
     """What a run says of itself, in the order of `FACTS`. Raises KeyError where it does not say its commit."""
-    told = [
+    run = run | ({"threads": _counted(run["threads"], "thread")} if "threads" in run else {})
+    return [
         shown.format(html.escape(str(run[name]))) for name, shown in FACTS.items() if name in run or name == "commit"
     ]
-    return ["1 thread" if fact == "1 threads" else fact for fact in told]
 
 
 def _line(facts: list[str]) -> str:
