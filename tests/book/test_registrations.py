@@ -38,7 +38,7 @@ def titles(figure):
 
 
 def words(figure):
-    return [text.get_text() for ax in figure.axes for text in ax.texts]
+    return [text.get_text() for ax in figure.axes for text in ax.texts if text.get_text()]
 
 
 def test_the_window_holds_the_heart_and_stays_in_the_image(case):
@@ -67,14 +67,18 @@ def test_masks_of_other_labels_are_outlined_and_say_where_to_look(case, still):
 
 def test_gallery_names_groups_and_methods(case, still):
     figure = registrations.gallery([case, case], {"demons": [still, still], "s3": [still, still]})
-    assert words(figure) == ["HCM", "HCM"] and titles(figure) == ["fixed", "demons", "s3"]
-    assert len(figure.axes) == 2 * 5
+    assert words(figure) == ["HCM", "HCM"] and titles(figure) == ["fixed", "demons", "Jacobian", "s3", "Jacobian"]
+    assert len(figure.axes) == 2 * 5 + 1  # and a bar
 
 
 def test_scales_name_their_voxels_and_keep_them(case):
     fine, coarse = torch.zeros(1, 3, 4, 32, 40), torch.zeros(1, 3, 2, 16, 20)
     figure = figures.scales(case, [fine, coarse])
-    assert words(figure) == ["1.0 mm", "2.1 mm"]  # the outermost voxels keep their centres
+    assert words(figure) == [
+        "1.0 mm",
+        "2.1 mm",
+        "18 mm",
+    ]  # outermost voxels keep their centres
     assert figure.axes[5].images[0].get_array().shape == (16, 20)
 
 
@@ -126,10 +130,21 @@ def test_sizes_draw_the_mean_over_structures():
     assert np.allclose(mean.get_ydata(), [0.55, 0.75]) and np.allclose(reference.get_ydata(), 0.75)
 
 
-def test_calibration_shares_one_scale_for_both_sides():
-    table = pd.DataFrame({"spread": [0.5, 1.0], "error": [2.0, 4.0]})
+def test_calibration_is_cut_to_the_data_and_keeps_the_line_of_the_calibrated():
+    table = pd.DataFrame({"spread": [0.05, 0.1], "error": [2.0, 4.0]})
     ax = figures.calibration(torch.rand(1, 1, 5, 5), torch.rand(1, 1, 5, 5), table).axes[2]
-    assert ax.get_xlim() == ax.get_ylim() and ax.get_xlim()[1] > 4
+    assert 0.1 < ax.get_xlim()[1] < 0.12 and 4 < ax.get_ylim()[1] < 4.8
+    calibrated = next(line for line in ax.lines if line.get_label() == "calibrated")
+    assert np.array_equal(*calibrated.get_xydata().T)
+
+
+def test_training_draws_what_was_noted_and_no_more():
+    own = [{"step": 250, "kl": 40.0, "lcc1": 0.7, "lcc2": 0.8}, {"step": 500, "kl": 25.0, "lcc1": 0.75, "lcc2": 0.85}]
+    other = [{"step": 250, "kl": 33.0, "lcc1": 0.71}]
+    divergence, match = figures.training(own, [other]).axes
+    assert [line.get_xydata().tolist() for line in divergence.lines] == [[[250, 40], [500, 25]], [[250, 33]]]
+    assert [line.get_ydata().tolist() for line in match.lines] == [[0.7, 0.75], [0.8, 0.85], [0.71]]
+    assert [line.get_marker() for line in match.lines] == ["o", "o", "None"]
 
 
 @pytest.mark.parametrize("draw", [learning, schemes.deformation_model])

@@ -9,47 +9,63 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 from regthesis import kernels
-from regthesis.book.show.slices import draw, draw_grid, flat, masks_of, motion_colours, window
+from regthesis.book.show.slices import draw, draw_grid, draw_wheel, flat, masks_of, motion_colours, window
 from regthesis.book.show.style import COLOURS, OTHER, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 
-__all__ = ["boxes", "draw_boxes", "gallery", "legend_above", "row_name", "side_by_side", "trade_off"]
+__all__ = ["boxes", "draw_bar", "draw_boxes", "gallery", "legend_above", "row_name", "side_by_side", "trade_off"]
+
+
+FEW, MANY = 8, 30  # cases: fewer have no quartiles worth a box; more would hide it behind their dots
 
 
 def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
     """A row a method at slice z: warped image, difference left, displacement, grid, Jacobian and its gradient.
 
     The row above them is the target: the fixed image and, where it is known, the true deformation. The gradient is
-    the magnitude of that of the Jacobian determinant, per mm, whose mean is Grad Det-Jac.
+    the magnitude of that of the Jacobian determinant, per mm, whose mean is Grad Det-Jac. Below is what colours mean.
     """
     titles = ("image", "difference", "displacement", "grid", "Jacobian", "its gradient")
-    figure, axes = plt.subplots(len(deformations) + 1, 6, figsize=(WIDTH, 1.12 * len(deformations) + 1.5))
+    rows = len(deformations) + 1
+    cut = (slice(1), slice(None), z, *window(case))
+    height, width = case.moving[cut].shape[-2:]
+    ratios = [1] * rows + [0.6]
+    size = (WIDTH, sum(ratios) * WIDTH / 6 * height / width + 0.2)
+    figure, axes = plt.subplots(rows + 1, 6, figsize=size, height_ratios=ratios)
     target = {} if case.truth is None else {"target": Deformation(case.truth, case.grid)}
-    longest = max(float(d.u[:, 1:, z].square().sum(1).max().sqrt()) for d in (target | deformations).values()) or 1.0
-    for row, name in zip(axes, ["target", *deformations], strict=True):
+    longest = max(float(d.u[:, 1:][cut].norm(dim=1).max()) for d in (target | deformations).values()) or 1.0
+    for row, name in zip(axes, ["target", *deformations], strict=False):
         deformation = (target | deformations).get(name)
         image, labels = case.fixed, masks_of(case)
         if name != "target":
             image, labels = deformation.warp(case.moving), masks_of(case, deformation)
-        draw(row[0], image[:1, :, z], labels=labels if labels is None else labels[:1, :, z])
-        draw(row[1], (case.fixed - image)[:1, :, z], cmap="PuOr", vmin=-2, vmax=2)
+        draw(row[0], image[cut], labels=labels if labels is None else labels[cut])
+        draw(row[1], (case.fixed - image)[cut], cmap="PuOr", vmin=-2, vmax=2)
         if deformation is not None:
-            row[2].imshow(motion_colours(deformation.u[:1, 1:, z], longest))
-            draw_grid(row[3], deformation.u[:1, 1:, z], every=3, colour=COLOURS.get(name, OTHER))
-            volume = row[4].imshow(flat(deformation.jacobian()[:1, :, z]), cmap="RdBu", vmin=0, vmax=2)
-            slope = kernels.gradient(deformation.jacobian()[:1], case.spacing)[:, 0].square().sum(1).sqrt()
-            steep = row[5].imshow(flat(slope[:, z]), cmap="magma_r", vmin=0, vmax=0.12)
+            row[2].imshow(motion_colours(deformation.u[:, 1:][cut], longest))
+            draw_grid(row[3], deformation.u[:, 1:][cut], colour=COLOURS.get(name, OTHER))
+            volume = row[4].imshow(flat(deformation.jacobian()[cut]), cmap="RdBu", vmin=0, vmax=2)
+            slope = kernels.gradient(deformation.jacobian()[:1], case.spacing)[:, 0].norm(dim=1, keepdim=True)
+            steep = row[5].imshow(flat(slope[cut]), cmap="magma_r", vmin=0, vmax=0.12)
         row_name(row[0], name)
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
-    figure.colorbar(volume, ax=axes[:, 4], shrink=0.9, location="bottom", ticks=(0, 1, 2), pad=0.01)
-    figure.colorbar(steep, ax=axes[:, 5], shrink=0.9, location="bottom", ticks=(0, 0.1), pad=0.01, label="1/mm")
+    draw_wheel(axes[-1, 2], longest * case.spacing[-1])
+    draw_bar(axes[-1, 4], volume, (0.0, 1.0, 2.0))
+    draw_bar(axes[-1, 5], steep, (0.0, 0.1), "1/mm")
     return figure
+
+
+def draw_bar(ax: Axes, shown: AxesImage, ticks: Sequence[float], label: str = "") -> None:
+    """What the colours of a picture mean: a bar at the top of `ax`."""
+    place = ax.inset_axes((0.05, 0.8, 0.9, 0.15))
+    ax.figure.colorbar(shown, cax=place, orientation="horizontal", ticks=ticks, label=label)
 
 
 def row_name(ax: Axes, name: str) -> None:
@@ -60,43 +76,56 @@ def row_name(ax: Axes, name: str) -> None:
 def gallery(cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]]):
     """A row a heart, its group beside it: fixed image, then warped image and Jacobian of each method of `found`."""
     wide = 1 + 2 * len(found)
-    figure, axes = plt.subplots(len(cases), wide, figsize=(WIDTH, len(cases) * WIDTH / wide + 0.4), squeeze=False)
+    size = (WIDTH, len(cases) * WIDTH / wide + 1)
+    figure, axes = plt.subplots(len(cases), wide, figsize=size, squeeze=False)
     for k, (row, case) in enumerate(zip(axes, cases, strict=True)):
-        z, (ys, xs) = case.middle, window(case)
-        cut = (slice(1), slice(None), z, ys, xs)
+        cut = (slice(1), slice(None), case.middle, *window(case))
         labels = masks_of(case)
-        draw(row[0], case.fixed[cut], "fixed" if not k else "", labels if labels is None else labels[cut])
+        draw(row[0], case.fixed[cut], "" if k else "fixed", labels if labels is None else labels[cut])
         row_name(row[0], case.group or case.id)
         for (name, deformations), left in zip(found.items(), range(1, wide, 2), strict=True):
             labels = masks_of(case, deformations[k])
             warped = deformations[k].warp(case.moving)[cut]
-            draw(row[left], warped, name if not k else "", labels if labels is None else labels[cut])
-            volume = flat(deformations[k].jacobian()[cut])
-            row[left + 1].imshow(volume, cmap="RdBu", vmin=0, vmax=2)
+            draw(row[left], warped, "" if k else name, labels if labels is None else labels[cut])
+            volume = row[left + 1].imshow(flat(deformations[k].jacobian()[cut]), cmap="RdBu", vmin=0, vmax=2)
+            row[left + 1].set_title("" if k else "Jacobian")
             row[left + 1].set_axis_off()
+    if found:
+        figure.colorbar(volume, ax=axes, shrink=0.4, aspect=30, location="bottom", ticks=(0, 1, 2), pad=0.02)
     return figure
 
 
 def draw_boxes(ax: Axes, frame: pd.DataFrame, by: str, ylabel: str) -> None:
+    """Boxes of `value` by the values of column `by` and, within each, by method; every case is a dot.
+
+    Where no method has `FEW` cases there are no boxes, since quartiles of a handful say nothing: a bar is the median.
+    """
     names, places = list(frame["method"].unique()), list(frame[by].unique())
+    few = frame.groupby(["method", by])["value"].count().max() < FEW
     width = 0.8 / len(names)
     for k, name in enumerate(names):
         groups = [frame[(frame[by] == p) & (frame["method"] == name)]["value"].dropna().to_numpy() for p in places]
-        at = np.arange(len(places)) - 0.4 + width * (k + 0.5)
-        drawn = ax.boxplot(groups, positions=at, widths=0.8 * width, patch_artist=True, showfliers=False)
-        for box in drawn["boxes"]:
-            box.set(facecolor=COLOURS.get(name, OTHER), alpha=0.6, label=name)
-        for line in drawn["medians"]:
-            line.set(color="black")
+        at, colour = np.arange(len(places)) - 0.4 + width * (k + 0.5), COLOURS.get(name, OTHER)
+        if few:
+            medians = [np.median(values) if len(values) else np.nan for values in groups]
+            ax.hlines(medians, at - 0.4 * width, at + 0.4 * width, color=colour, linewidth=3, label=name)
+        else:
+            drawn = ax.boxplot(groups, positions=at, widths=0.8 * width, patch_artist=True, showfliers=False)
+            for box in drawn["boxes"]:
+                box.set(facecolor=colour, alpha=0.6, label=name)
+            for line in drawn["medians"]:
+                line.set(color="black")
         for x, values in zip(at, groups, strict=True):
-            ax.plot(np.full(len(values), x), values, ".", color="black", markersize=3)
+            size = 4 if len(values) < MANY else 2
+            ax.plot(np.full(len(values), x), values, ".", color="black", markersize=size, markeredgewidth=0)
     ax.set(xticks=range(len(places)), xticklabels=places, ylabel=ylabel, xlim=(-0.5, len(places) - 0.5))
 
 
 def legend_above(figure, ax: Axes, names: int) -> None:
     handles, texts = ax.get_legend_handles_labels()
     first = dict(zip(texts, handles, strict=True))
-    figure.legend(first.values(), first.keys(), ncols=names, loc="outside upper center")
+    columns = names if names <= 6 else -(-names // 2)
+    figure.legend(first.values(), first.keys(), ncols=columns, loc="outside upper center", handlelength=1.2)
 
 
 def boxes(frame: pd.DataFrame, by: str, ylabel: str, figsize: tuple[float, float] = (WIDTH, 3)):

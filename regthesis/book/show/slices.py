@@ -18,7 +18,7 @@ from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Int, Tensor
 
-__all__ = ["CROP", "draw", "draw_grid", "flat", "masks_of", "motion_colours", "panel", "window"]
+__all__ = ["CROP", "draw", "draw_grid", "draw_wheel", "flat", "masks_of", "motion_colours", "panel", "window"]
 
 
 CROP = 10  # voxels that pictures show round the heart
@@ -73,6 +73,17 @@ def motion_colours(u: Float[Tensor, "1 2 y x"], longest: float) -> np.ndarray:
     dy, dx = u[0].detach().cpu().numpy()
     hue = (np.arctan2(dy, dx) / (2 * np.pi)) % 1
     return hsv_to_rgb(np.stack([hue, np.clip(np.hypot(dx, dy) / longest, 0, 1), np.ones_like(hue)], -1))
+
+
+def draw_wheel(ax: Axes, longest: float) -> None:
+    """What the colours of `motion_colours` mean: a hue a direction, white at rest, full at the rim of `longest` mm."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 121), torch.linspace(-1, 1, 121), indexing="ij")
+    colours = motion_colours(torch.stack([y, x])[None], 1.0)
+    colours[np.hypot(*(part.numpy() for part in (y, x))) > 1] = 1
+    ax.imshow(colours, extent=(-longest, longest, longest, -longest))
+    ax.annotate("", (longest, 0), (0, 0), arrowprops={"arrowstyle": "->", "shrinkA": 0, "shrinkB": 0})
+    ax.text(1.1 * longest, 0, f"{longest:.0f} mm", va="center").set_in_layout(False)
+    ax.set_axis_off()
 
 
 def masks_of(case: Case, found: Deformation | None = None) -> Int[Tensor, "1 1 *space"] | None:

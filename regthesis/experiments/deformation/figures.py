@@ -8,20 +8,22 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from regthesis import kernels
-from regthesis.book.show.registrations import draw_boxes, legend_above, row_name
-from regthesis.book.show.slices import draw, draw_grid, flat, motion_colours, window
+from regthesis.book.show.registrations import draw_bar, draw_boxes, legend_above, row_name
+from regthesis.book.show.slices import draw, draw_grid, draw_wheel, flat, motion_colours, window
 from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.evaluate.structures import select, structures_of
 from regthesis.kernels.shapes import Float, Tensor
 
-__all__ = ["GROUPS", "calibration", "planes", "sizes"]
+__all__ = ["GROUPS", "calibration", "planes", "scales", "scores", "sizes", "training"]
 
 GROUPS = {
     "DCM": ("o", PALETTE["blue"]), "HCM": ("s", PALETTE["orange"]), "MINF": ("^", PALETTE["green"]),
     "NOR": ("D", PALETTE["black"]), "RV": ("v", PALETTE["purple"]),
 }  # fmt: skip
 """Marker and colour of a group of ACDC."""
+
+LONGEST = 18.0  # mm, of a displacement in full colour: the same in every row
 
 
 def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, Sequence[float]], printed: Sequence[float]):
@@ -84,10 +86,32 @@ def calibration(spread: Tensor, error: Tensor, table: pd.DataFrame):
         figure.colorbar(shown, ax=ax, shrink=0.75, location="bottom")
         ax.set_title(title)
         ax.set_axis_off()
-    top = float(table[["spread", "error"]].max().max()) * 1.05
-    axes[2].plot((0, top), (0, top), "--", color=PALETTE["grey"], linewidth=1)
+    right, top = (1.08 * float(table[name].max()) for name in ("spread", "error"))
+    axes[2].plot((0, top), (0, top), "--", color=PALETTE["grey"], linewidth=1, label="calibrated")
     axes[2].plot(table["spread"], table["error"], "o-", color=COLOURS["s3"])
-    axes[2].set(xlabel="predicted (mm)", ylabel="found (mm)", xlim=(0, top), ylim=(0, top))
+    axes[2].set(xlabel="predicted (mm)", ylabel="found (mm)", xlim=(0, right), ylim=(0, top))
+    axes[2].legend()
+    return figure
+
+
+def training(own: Sequence[Mapping], others: Sequence[Sequence[Mapping]] = ()):
+    """How networks were trained: divergence and match at each scale against the step, a dot where it was noted.
+
+    `own` is the curve of one network's card in bold, `others` are those of further networks, pale.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
+    names = {"lcc1": "finest", "lcc2": "middle", "lcc3": "coarsest"}
+    shades = [PALETTE[name] for name in ("blue", "orange", "green")]
+    for k, curve in enumerate([own, *others]):
+        noted = pd.DataFrame(curve).set_index("step")
+        look = {"linewidth": 0.8, "alpha": 0.5} if k else {"linewidth": 1.6, "marker": "o", "markersize": 4}
+        axes[0].plot(noted["kl"], color=PALETTE["black"], **look)
+        for (name, label), colour in zip(names.items(), shades, strict=True):
+            if name in noted:
+                axes[1].plot(noted[name], color=colour, label=None if k else label, **look)
+    axes[0].set(xlabel="step", ylabel="divergence (nats)", ylim=(0, None))
+    axes[1].set(xlabel="step", ylabel="mean squared local correlation", ylim=(None, 1))
+    axes[1].legend(title="scale")
     return figure
 
 
@@ -126,20 +150,22 @@ def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]]):
     `velocities` are in the voxels of their own grids, which are those of the case or coarser.
     """
     titles = ("moving", "warped", "displacement", "grid", "Jacobian")
-    figure, axes = plt.subplots(len(velocities), 5, figsize=(WIDTH, 1.4 * len(velocities) + 0.3))
-    for row, v in zip(axes, velocities, strict=True):
+    ratios = [1] * len(velocities) + [0.5]
+    figure, axes = plt.subplots(len(ratios), 5, figsize=(WIDTH, 1.4 * sum(ratios) + 0.3), height_ratios=ratios)
+    for row, v in zip(axes, velocities, strict=False):
         size, u = v.shape[2:], kernels.exp(v)
         spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(case.spacing, case.grid.shape, size, strict=True)]
         moving, z = kernels.resize(case.moving, size), round(case.middle * (size[0] - 1) / (case.grid.shape[0] - 1))
         draw(row[0], moving[:, :, z])
         draw(row[1], kernels.warp(moving, u)[:, :, z])
-        longest = 18 / spacing[2]  # mm, so that a hue and its depth mean the same in every row
-        row[2].imshow(motion_colours(u[:, 1:, z], longest))
+        row[2].imshow(motion_colours(u[:, 1:, z], LONGEST / spacing[2]))
         draw_grid(row[3], u[:, 1:, z], every=1 if size[2] < 48 else 2, colour=COLOURS["s3"])
-        row[4].imshow(flat(kernels.jacobian(u)[:, :, z]), cmap="RdBu", vmin=0, vmax=2)
+        volume = row[4].imshow(flat(kernels.jacobian(u)[:, :, z]), cmap="RdBu", vmin=0, vmax=2)
         row_name(row[0], f"{spacing[2]:.1f} mm")
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
+    draw_wheel(axes[-1, 2], LONGEST)
+    draw_bar(axes[-1, 4], volume, (0.0, 1.0, 2.0))
     return figure
