@@ -177,3 +177,12 @@ def test_refinement_of_the_code_alone_stays_in_the_latent_space(weights):
     with torch.no_grad():
         expected = network.decode(found.code, kernels.zscore(case.moving))
     torch.testing.assert_close(found.velocity, expected)
+
+
+def test_refinement_under_autocast_moves_no_further_than_rounding(weights):
+    case, method = make_case(), Refined(weights([]), steps=5, code_steps=2)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = method.register(case)
+    expected, start = method.register(case), CVAE(method.weights).register(case)
+    assert found.u.dtype == found.code.dtype == torch.float32
+    assert (found.u - expected.u).abs().max() < 0.1 * (start.u - expected.u).abs().max()

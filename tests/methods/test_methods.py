@@ -188,3 +188,11 @@ def test_peers_refuse_a_line_of_voxels(shape):
     for name in ("syn", "elastix8"):
         with pytest.raises(UserError, match="two axes of several voxels"):
             methods.get(name).register(line)
+
+
+def test_demons_computes_in_float32_where_the_caller_autocasts(case):
+    method = replace(methods.get("demons"), **BRIEF["demons"])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = method.register(case)
+    expected = method.register(case)
+    assert found.u.dtype == torch.float32 and torch.equal(found.u, expected.u)
