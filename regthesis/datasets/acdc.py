@@ -107,7 +107,8 @@ class ACDC(Dataset):
         """One patient: ED first (moving), then ES, or with `sequence` the whole cine, from ED once round.
 
         Intensities are z-scored over the grid as in the thesis's RMSE. Outside of the field of view images are 0, as in
-        the thesis, or their `background` where that is below 0.
+        the thesis, or their `background` where that is below 0. The frames of a cine are taken to be evenly spaced over
+        one cycle.
 
         Raises:
             UserError: there is no such patient or grid, a file is missing or broken, ED equals ES, two files lie on
@@ -140,6 +141,7 @@ class ACDC(Dataset):
             structures=self.structures,
             dataset=self.name,
             identity=self._identity(id, [volumes[t] for t in segmented], masks.values()),
+            times=tuple(k / len(volumes) for k in range(len(volumes))) if sequence else None,
         )
 
 

@@ -67,6 +67,7 @@ def test_a_cine_starts_at_end_diastole_and_runs_round(patient):
     assert len(case.images) == 3 and sorted(case.masks) == [0, 1]
     torch.testing.assert_close(case.images[:2], pair.images)
     torch.testing.assert_close(case.masks[1], pair.fixed_mask)
+    assert case.times == (0.0, 1 / 3, 2 / 3) and pair.times is None
 
 
 def test_balanced_takes_groups_in_turn(patient):
