@@ -64,7 +64,7 @@ class Folder(Dataset):
     def labels(self) -> dict[int, str]:
         """What the masks hold, background first; masks are read for it."""
         files = [file for id in self._rows for file in self._files(id)[2:] if file]
-        found = {int(label) for file in files for label in np.unique(sitk.GetArrayViewFromImage(_mask(file)))}
+        found = {int(label) for file in files for label in np.unique(sitk.GetArrayFromImage(_mask(file)))}
         return {0: "background"} | {label: f"label {label}" for label in sorted(found - {0})}
 
     @cached_property
