@@ -42,7 +42,7 @@ def read_image(path: Path, rank: int | None = 3) -> sitk.Image:
     return image
 
 
-def read_labels(path: Path, rank: int = 3) -> sitk.Image:
+def read_labels(path: Path, rank: int | None = 3) -> sitk.Image:
     """Read a label image as int64; values within 1e-3 of a whole number are that number.
 
     Raises:

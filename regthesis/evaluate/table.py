@@ -6,6 +6,8 @@ import pandas as pd
 
 from regthesis.evaluate.statistics import PairedTest, wilcoxon
 
+TABLE_41 = ("RMSE", "DICE", "HD95", "Grad Det-Jac")
+
 
 def case_means(frame: pd.DataFrame, by: Sequence[str] = ("method",)) -> pd.DataFrame:
     """One value per case and metric: the mean over structures, for each combination of `by`.
@@ -34,19 +36,20 @@ def printed_style(mean: float, sd: float, digits: int = 3) -> str:
 
 def table(
     frame: pd.DataFrame,
-    metrics: Sequence[str] = ("RMSE", "DICE", "HD95", "Grad Det-Jac"),
+    metrics: Sequence[str] | None = None,
     digits: Mapping[str, int] | None = None,
     scale: Mapping[str, int | float] | None = None,
 ) -> pd.DataFrame:
-    """Methods down, `metrics` across (Table 4.1 by default), cells in `printed_style`.
+    """Methods down, `metrics` across (by default those of Table 4.1 that the frame has), cells in `printed_style`.
 
     `digits` after the point (default 3) and factors in `scale` (100 shows Grad Det-Jac in 10^-2) go by metric.
 
     Raises ValueError for a metric that the frame does not have.
     """
-    missing = [metric for metric in metrics if metric not in set(frame["metric"])]
-    if missing:
-        raise ValueError(f"metrics: expected some of {sorted(set(frame['metric']))}, got {missing}")
+    there = set(frame["metric"])
+    metrics = [metric for metric in TABLE_41 if metric in there] if metrics is None else metrics
+    if missing := [metric for metric in metrics if metric not in there]:
+        raise ValueError(f"metrics: expected some of {sorted(there)}, got {missing}")
     numbers, digits, scale = summary(frame), digits or {}, scale or {}
     cells = {
         metric: {
