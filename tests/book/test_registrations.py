@@ -1,5 +1,7 @@
 """What the pictures of registered hearts and of codes claim: rows, names, places; not how they look."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -100,6 +102,8 @@ def test_scores_show_every_heart_of_every_structure_and_overall_metrics_that_are
     assert labels == ["DICE", "HD95 (mm)", "RMSE", "Grad Det-Jac (1/mm)"]
     dots = [v for ax in figure.axes for line in ax.lines if line.get_marker() == "." for v in line.get_ydata()]
     assert len(dots) == len(frame)
+    other = replace(case, structures={"gland": (1,)})
+    assert titles(figures.scores(frame, other)) == []  # pictures of what the scores are not about
 
 
 def test_trade_off_marks_defaults_and_the_print():

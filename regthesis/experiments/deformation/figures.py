@@ -118,15 +118,18 @@ def training(own: Sequence[Mapping], others: Sequence[Sequence[Mapping]] = ()):
 def scores(frame: pd.DataFrame, case: Case):
     """Figures 4.3 and 4.5: the structures on a heart; under each its DICE and Hausdorff boxes; RMSE and roughness.
 
-    DICE is on a logit axis, as in the thesis, so that 0.90 to 0.95 takes as much room as 0.5 to 0.68.
+    The pictures are left out where the masks of the heart have other structures than the scores. DICE is on a logit
+    axis, as in the thesis, so that 0.90 to 0.95 takes as much room as 0.5 to 0.68.
     """
-    figure, structures = plt.figure(figsize=(WIDTH, 7.6)), structures_of(case)
-    rows = figure.add_gridspec(4, len(structures), height_ratios=(0.75, 1.3, 1.3, 1))
-    z, (ys, xs) = case.middle, window(case)
-    for k, (name, labels) in enumerate(structures.items()):
-        ax = figure.add_subplot(rows[0, k])
-        draw(ax, case.fixed[:1, :, z, ys, xs], name)
-        inside = np.ma.masked_equal(flat(select(case.fixed_mask[:1, :, z, ys, xs], labels)), False)
+    structures = structures_of(case) if case.masks else {}
+    same = set(structures) == set(frame.loc[frame["metric"] == "DICE", "structure"])
+    heights = (0.75 if same else 0.01, 1.3, 1.3, 1)
+    figure = plt.figure(figsize=(WIDTH, 1.75 * sum(heights)))
+    rows = figure.add_gridspec(4, max(len(structures), 1), height_ratios=heights)
+    for k, (name, labels) in enumerate(structures.items() if same else ()):
+        ax, cut = figure.add_subplot(rows[0, k]), (slice(1), slice(None), case.middle, *window(case))
+        draw(ax, case.fixed[cut], name)
+        inside = np.ma.masked_equal(flat(select(case.fixed_mask[cut], labels)), False)
         ax.imshow(inside, cmap="autumn_r", alpha=0.6, vmin=0, vmax=2)
     for row, (metric, ylabel) in zip((1, 2), {"DICE": "DICE", "HD95": "HD95 (mm)"}.items(), strict=True):
         ax = figure.add_subplot(rows[row, :])
