@@ -1,7 +1,8 @@
-"""Where trained weights lie, whom their cards say they have seen, and which of them may register a case.
+"""Trained weights: where they lie, whom their networks have seen, and which of them may register a case.
 
-The card of a network has `dataset`, the lists of names `trained`, `validated` and `held_out`, and `identities`, which
-gives the identity (see `regthesis.identity`) of everybody in the folder that it was trained from.
+Beside what builds the network, its card has the name of its `dataset`, the names of the cases that it was `trained` on,
+`validated` on, and that were `held_out`, and for all of these `identities`, by which a case is known whatever its name
+(see `regthesis.identity`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from torch import nn
 
+from regthesis.case import Case
 from regthesis.errors import Refused, UserError
 from regthesis.identity import is_exact
 from regthesis.shipped import DATA
@@ -20,11 +22,11 @@ from regthesis.train import load_weights, read_card
 __all__ = ["WEIGHTS", "Card", "card_of", "load", "networks", "refuse_stranger", "shipped", "unseen", "weight_files"]
 
 WEIGHTS = DATA / "weights"
-DEFAULT = "acdc"  # whose networks register images of no known data set: they were trained on patients, not phantoms
+DEFAULT = "acdc"  # the data set whose networks register own images: patients are nearer to them than phantoms are
 
 
 class Card:
-    """Who is who to a network, from the `content` of its card.
+    """Which cases a network knows, from the `content` of its card.
 
     Raises:
         UserError: the card of `file` does not say whom the network has seen.
@@ -34,19 +36,19 @@ class Card:
         if "identities" not in content:
             raise UserError(f"{file}: does not say whom the network has seen; train it again with this version")
         self.dataset: str = content.get("dataset", "")
-        self.used = frozenset([*content.get("trained", ()), *content.get("validated", ())])
-        self.names: dict[str, set[str]] = {}
+        self.training_names = frozenset([*content.get("trained", ()), *content.get("validated", ())])
+        self.names_by_mark: dict[str, set[str]] = {}  # a mark is one of the hashes that make an identity
         for name, marks in content["identities"].items():
             for mark in marks:
-                self.names.setdefault(mark, set()).add(name)
+                self.names_by_mark.setdefault(mark, set()).add(name)
 
     def names_of(self, identity: Collection[str]) -> set[str]:
-        """The names under which the card knows a case; none for a stranger."""
-        return set().union(*(self.names.get(mark, ()) for mark in identity))
+        """The names that the card has for a case; none where it does not know the case."""
+        return set().union(*(self.names_by_mark.get(mark, ()) for mark in identity))
 
     def has_seen(self, identity: Collection[str]) -> bool:
         """Whether the network was trained or validated on a case."""
-        return not self.used.isdisjoint(self.names_of(identity))
+        return not self.training_names.isdisjoint(self.names_of(identity))
 
 
 def shipped(name: str, dataset: str = DEFAULT) -> Path:
@@ -68,33 +70,33 @@ def weight_files(weights: Path, command: str) -> list[Path]:
     return files
 
 
-def unseen(weights: Path, command: str, case_id: str, identity: Collection[str], dataset: str) -> Path:
-    """The file of weights, of those in a folder, that may register a case: the first whose network has not seen it.
-
-    A case read by the reader of the network's own `dataset` must be on its card: of a stranger nobody can say whether
-    the network has seen it under another name.
+def unseen(weights: Path, command: str, case: Case) -> Path:
+    """The file of weights that may register a case: the first in the folder whose network has not seen the patient.
 
     Raises:
         UserError: there are no weights.
-        Refused: all have seen the case, or it is such a stranger.
+        Refused: all networks have seen the patient, or may have (see `refuse_stranger`).
     """
     cards = {file: card_of(file) for file in weight_files(weights, command)}
-    usable = [file for file, card in cards.items() if not card.has_seen(identity)]
+    usable = [file for file, card in cards.items() if not card.has_seen(case.identity)]
     if not usable:
-        raise Refused(f"{case_id}: all networks in {weights} have seen this patient; leave the patient's fold out")
-    refuse_stranger(cards.values(), weights, case_id, identity, dataset)
+        raise Refused(f"{case.id}: all networks in {weights} have seen this patient; leave the patient's fold out")
+    refuse_stranger(cards.values(), weights, case)
     return usable[0]
 
 
-def refuse_stranger(
-    cards: Iterable[Card], weights: Path, case_id: str, identity: Collection[str], dataset: str
-) -> None:
-    """Raises Refused for a case in the layout of the networks' own data set that is on none of their cards."""
-    own = [card for card in cards if dataset and card.dataset == dataset]
-    if own and not is_exact(identity) and not any(card.names_of(identity) for card in own):
+def refuse_stranger(cards: Iterable[Card], weights: Path, case: Case) -> None:
+    """Raises Refused for a case of the networks' own data set that none of their cards knows.
+
+    The cards list everybody whom the networks might have been trained on. A case in the same layout that is on none may
+    come from elsewhere; or its files were changed, and a network has seen the original. Nobody can say. A phantom is
+    known by its seed, which no change hides, so one that is on no card was not seen.
+    """
+    own = [card for card in cards if case.dataset and card.dataset == case.dataset]
+    if own and not is_exact(case.identity) and not any(card.names_of(case.identity) for card in own):
         raise Refused(
-            f"{case_id}: is no patient of {dataset} that the networks in {weights} know, so nobody can say whether "
-            "they have seen it; leave it out, or hand own images over as a pair or a CSV"
+            f"{case.id}: is no patient of {case.dataset} that the networks in {weights} know, so nobody can say "
+            "whether they have seen it; leave it out, or hand own images over as a pair or a CSV"
         )
 
 
@@ -111,12 +113,12 @@ def networks(
 
 
 def load(file: Path, network_class: type[nn.Module]) -> nn.Module:
-    """The network of a file, read once; one that was trained again is another one."""
+    """The network of a file, read once, and again where the file was written anew."""
     return _load(file, file.stat().st_mtime_ns, network_class)
 
 
 def card_of(file: Path) -> Card:
-    """The card of a file, read once."""
+    """The card of a file, read once, and again where the file was written anew."""
     return _card(file, file.stat().st_mtime_ns)
 
 

@@ -70,7 +70,7 @@ class Learned(Method):
             Refused: all networks have seen the patient, or may have: the case comes from their own data set, but no
                 card knows the patient.
         """
-        file = unseen(self.weights, self.command, case.id, case.identity, case.dataset)
+        file = unseen(self.weights, self.command, case)
         card = card_of(file)
         if card.dataset != case.dataset and not card.names_of(case.identity):
             text = f"{self.name} was trained on {card.dataset or 'other images'} alone; look at what it makes of these"

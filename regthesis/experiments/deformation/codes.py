@@ -47,7 +47,7 @@ def codes(data: Dataset, weights: Path, grid: str = "quick") -> pd.DataFrame:
     cases = [data.read(id, grid) for id in tqdm(data.ids(), disable=None)]
     found, trained = [], [(network, card, Card(card)) for network, card in networks(weights, DeformationCVAE)]
     for case in cases:
-        refuse_stranger([who for *_, who in trained], weights, case.id, case.identity, case.dataset)
+        refuse_stranger([who for *_, who in trained], weights, case)
     for network, card, who in trained:
         seen = [who.has_seen(case.identity) for case in cases]
         found.append(encoded(network, cases).assign(fold=card["fold"][0], held_out=np.logical_not(seen)))
