@@ -12,6 +12,10 @@ class UserError(ValueError):
         super().__init__(message.encode("utf-8", "replace").decode())
 
 
+class ChapterError(RuntimeError):
+    """A cell of a page raised; the message names the page, the cell and the error."""
+
+
 class Refused(UserError):
     """A method will not register this very case; others it may."""
 

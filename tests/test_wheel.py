@@ -7,10 +7,13 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
+from importlib.metadata import files, requires
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = [
@@ -36,15 +39,26 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(built, tmp_path_factory):
-    """An environment with nothing but the wheel, which borrows what the wheel depends on from the one of the tests."""
+    """An environment with the wheel and, borrowed from the tests' own, what it requires: no extra, no more."""
     folder = tmp_path_factory.mktemp("environment")
     run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
     (wheel,) = built.glob("*.whl")
     python = folder / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=folder)
     (packages,) = folder.glob("lib/*/site-packages")
-    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    for package in required("regthesis"):
+        for file in {file.parts[0] for file in files(package) if file.parts[0] not in ("..", "__pycache__")}:
+            (packages / file).symlink_to(Path(sysconfig.get_path("purelib")) / file)
     return folder
+
+
+def required(package: str, found: frozenset = frozenset()) -> frozenset:
+    """The installed packages that one requires, and those require, and so on."""
+    for requirement in map(Requirement, requires(package) or ()):
+        name = canonicalize_name(requirement.name)
+        if name not in found and (not requirement.marker or requirement.marker.evaluate({"extra": ""})):
+            found = required(name, found | {name})
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +122,7 @@ def test_the_doctor_finds_weights_and_misses_the_chapters(environment, phantom):
     said = run(environment / "bin" / "regthesis", "doctor", cwd=phantom).stdout
     assert f"networks in {environment}" in said and f"thesis in {environment}" in said
     assert "no book here" in said and "broken" not in said
+    assert "pip install 'regthesis[book]'" in said and "pip install 'regthesis[peers]'" in said
 
 
 @pytest.mark.parametrize("words", [("book",), ("run", "2")])

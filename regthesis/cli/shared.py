@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from regthesis.errors import UserError
+from regthesis.errors import ChapterError, UserError
 
 
 def plain_errors(command):
@@ -13,8 +13,6 @@ def plain_errors(command):
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
-        from regthesis.book.press.execute import ChapterError
-
         try:
             return command(*args, **kwargs)
         except UserError as error:

@@ -11,10 +11,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from regthesis.book.press import build as module
 from regthesis.book.press.build import build, build_run
-from regthesis.book.press.execute import ChapterError
 from regthesis.book.press.needs import without
 from regthesis.book.press.page import origins
-from regthesis.errors import UserError
+from regthesis.errors import ChapterError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = {"commit": "abc1234", "data": "d4741234", "profile": "quick", "device": "cpu", "threads": "2"}

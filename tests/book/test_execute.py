@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 from regthesis.book.chapters import Page, check_origin, find_page, notebook_pages, profile_parameters, typed
 from regthesis.book.press import build
-from regthesis.book.press.execute import ChapterError, execute, execute_all, run_name
+from regthesis.book.press.execute import execute, execute_all, run_name
 from regthesis.book.press.resume import data_hash, inputs
 from regthesis.cli import main
-from regthesis.errors import UserError
+from regthesis.errors import ChapterError, UserError
 
 HEADER = """---
 jupytext:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import nbformat
 
-from regthesis.book.press.execute import ChapterError
 from regthesis.book.press.needs import left_out
 from regthesis.book.press.page import as_page, in_words
 from regthesis.book.press.refer import labels
 from regthesis.book.press.resume import files_hash
-from regthesis.errors import UserError
+from regthesis.errors import ChapterError, UserError
 
 __all__ = ["build", "build_run", "check_files"]
 

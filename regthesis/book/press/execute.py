@@ -20,17 +20,13 @@ from regthesis.book.chapters import Page, check_origin, notebook_pages, profile_
 from regthesis.book.press import provenance
 from regthesis.book.press.needs import needs_of, without
 from regthesis.book.press.resume import files_hash, inputs
-from regthesis.errors import UserError
+from regthesis.errors import ChapterError, UserError
 from regthesis.files import whole
 from regthesis.train.parallel import check_device
 
-__all__ = ["ChapterError", "execute", "execute_all", "executed_from", "run_name"]
+__all__ = ["execute", "execute_all", "executed_from", "run_name"]
 
 SIDE_BY_SIDE = 2  # pages at a time
-
-
-class ChapterError(RuntimeError):
-    """A cell of a page raised; the message names the page, the cell and the error."""
 
 
 def execute(
