@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = Path(os.environ.get("REGTHESIS_HTML") or ROOT / "_build" / "html")
-WIDTH = 1280
+LOOKS = [(width, scheme) for width in (1400, 390) for scheme in ("light", "dark")]  # a screen and a phone
 
 
 def pages() -> list[str]:
@@ -33,18 +33,37 @@ def browser():
     options.binary_location = chromium
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
-    options.add_argument(f"--window-size={WIDTH},900")
+    options.add_argument("--window-size=1400,900")
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield browser
     browser.quit()
 
 
+@pytest.fixture(scope="session", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+def look(request):
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def opened(browser, page):
-    """The page, opened from the file system, its mathematics set; with what it asked for and complained of."""
+def opened(browser, page, look):
+    """The page, opened from the file system at a width and in a colour scheme, its mathematics set."""
+    width, scheme = look
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
+    load(browser, (HTML / page).as_uri())
+    assert browser.execute_script("return document.documentElement.dataset.theme || arguments[0]", scheme) == scheme
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def load(browser, address: str) -> None:
+    """Open a page and wait for its mathematics; `asked_for` and `complaints` are then those of this loading."""
     browser.get_log("performance"), browser.get_log("browser")
-    browser.get((HTML / page).as_uri())
+    browser.get(address)
     browser.execute_async_script(
         "const done = arguments[0]; window.MathJax?.startup ? MathJax.startup.promise.then(done) : done()"
     )
@@ -53,4 +72,3 @@ def opened(browser, page):
         message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
     ]
     browser.complaints = [log["message"] for log in browser.get_log("browser") if log["level"] == "SEVERE"]
-    return browser

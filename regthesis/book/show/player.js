@@ -23,7 +23,7 @@ for (const player of document.querySelectorAll(".player:not([data-ready])")) {
   const buttons = document.createElement("div");
   buttons.className = "player-buttons";
   controls.append(buttons);
-  const icons = { previous: "M11 2v12L3 8z", play: "M4 2l10 6-10 6z", pause: "M3 2h4v12H3zm6 0h4v12H9z", next: "M5 2v12l8-6z" };
+  const icons = { previous: "M3 2h2v12H3zM14 2v12L6 8z", play: "M4 2l10 6-10 6z", pause: "M3 2h4v12H3zm6 0h4v12H9z", next: "M11 2h2v12h-2zM2 2v12l8-6z" };
   const dress = (button, name) => {
     button.ariaLabel = button.title = name;
     button.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${icons[name]}"/></svg>`;
