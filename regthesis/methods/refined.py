@@ -15,12 +15,12 @@ from regthesis.models.deformation import DeformationCVAE
 
 @dataclass(frozen=True)
 class Refined(CVAE):
-    """Adam on the code, then on an update of the velocity, from the amortised start.
+    """Steps of Adam on the latent code, then on an update of the velocity, from what the network predicts.
 
-    The loss is 1 - D_LCC plus `penalty` times the diffusion energy of the velocity in mm; in `code_steps` it falls
-    over z, with `rate_code` as Adam's step, and in `steps` over an update in voxels that is smoothed by `sigma` mm,
-    with `rate`. `window` of the correlation is in the network's voxels: 5 of 3 mm are about the thesis's 9 of 1.5 mm.
-    The code that is returned is the one that its own steps reached.
+    The loss is 1 less the symmetric correlation of Eq. 4.7, plus `penalty` times the diffusion energy of the velocity
+    in mm. First `code_steps` steps of size `rate_code` change the code; it is returned as they leave it. Then `steps`
+    steps of size `rate` change an update of the velocity, in voxels, which is smoothed by `sigma` mm. `window` of the
+    correlation is in the network's voxels: 5 of 3 mm are about as wide as the thesis's 9 of 1.5 mm.
     """
 
     network_name = "s3-refined"
@@ -40,7 +40,7 @@ class Refined(CVAE):
         moving: Float[Tensor, "n 1 *space"],
         fixed: Float[Tensor, "n 1 *space"],
     ) -> tuple[Float[Tensor, "n z"], Float[Tensor, "n d *space"]]:
-        """The code and the velocity where the steps end."""
+        """The code and the velocity after the steps."""
         moving, fixed = moving.clone(), fixed.clone()  # a tensor made in inference mode cannot enter a graph
         z, v = super().velocity(network, moving, fixed)
 
@@ -59,7 +59,7 @@ class Refined(CVAE):
 
 @torch.enable_grad()
 def descend(start: Tensor, loss: Callable[[Tensor], Tensor], steps: int, rate: float) -> Tensor:
-    """Where so many steps of Adam on a loss lead."""
+    """What so many steps of Adam of size `rate` on a loss make of `start`."""
     x = start.clone().requires_grad_()
     adam = torch.optim.Adam([x], lr=rate)
     for _ in range(steps):

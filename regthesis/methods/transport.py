@@ -96,9 +96,10 @@ class Rungs(NamedTuple):
 
 
 def pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Pairwise) -> Rungs:
-    """A patient's `own` deformation on a healthy heart, over a registration of the two by `method`.
+    """A patient's `own` deformation carried to a healthy heart, along a registration of the two hearts by `method`.
 
-    The patient is first aligned rigidly by the masks at end diastole. `own` needs a velocity, `method` gives one.
+    The patient is first aligned rigidly by the masks at end diastole. Both `own` and what `method` finds must have a
+    velocity.
 
     Raises:
         UserError: a mask lacks the left cavity or the right ventricle.
@@ -110,9 +111,9 @@ def pole_ladder(patient: Case, own: Deformation, healthy: Case, method: Pairwise
 
 
 def by_code(network: DeformationCVAE, code: Float[Tensor, "1 z"], case: Case) -> Deformation:
-    """The deformation that a code means on a case's moving image (Fig. 4.2b).
+    """The deformation that a code decodes to on a case's moving image (Fig. 4.2b).
 
-    No registration between hearts, no alignment, no mask.
+    It takes no registration between hearts, no alignment and no mask.
     """
     moving, _ = on_network_grid(network, case)
     with torch.no_grad():

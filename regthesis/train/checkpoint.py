@@ -12,16 +12,39 @@ from regthesis.train.tensors import read, write
 
 @dataclass
 class Progress:
-    """How far a run came, and what makes it this run rather than another."""
+    """How far a run came, and the settings that make it this run rather than another."""
 
     settings: dict  # what a resumed run must share, as JSON
     step: int = 0
     seconds: float = 0.0
     best: float | None = None  # the smallest mean measure of the validation samples
-    waited: int = 0  # measurements since
-    curve: list[dict] = field(default_factory=list)
+    waited: int = 0  # regular measurements since then
+    curve: list[dict] = field(default_factory=list)  # a point for each regular measurement
     recent: list[dict] = field(default_factory=list)  # the scalars of each step since the curve's last point
-    end: dict | None = None  # the point of a last step between two measurements; it goes when the run goes on
+    end: dict | None = None  # the point of a last step that is no regular measurement; it goes when the run goes on
+
+    def add(self, scalars: dict[str, float]) -> None:
+        """Count a step."""
+        self.step += 1
+        self.recent.append(scalars)
+        self.end = None
+
+    def measured(self, measure: float | None, regular: bool) -> bool:
+        """Put a point on the curve; whether the weights are now better than all before, or the first.
+
+        The point has the means of the scalars since the last one, and `measure` of the validation samples. One that is
+        not `regular` ends the run between two measurements of a longer run: it counts neither as best nor as waiting.
+        """
+        better = measure is None or self.best is None or (regular and measure < self.best)
+        means = {name: sum(scalars[name] for scalars in self.recent) / len(self.recent) for name in self.recent[0]}
+        point = {"step": self.step, **means, "validation": measure}
+        if regular:
+            self.curve.append(point)
+            self.recent = []
+            self.best, self.waited = (measure, 0) if better else (self.best, self.waited + 1)
+        else:
+            self.end = point
+        return better
 
     @property
     def shown(self) -> list[dict]:

@@ -86,7 +86,7 @@ def fit(
                     scalars = step(loss, optimiser, augment(images) if augment else images, mixed)
                 except FloatingPointError as error:
                     raise UserError(f"step {k + 1}: {error}; lower the rate or check the images") from None
-                run.add(scalars)
+                run.progress.add(scalars)
                 report.step(k + 1, scalars)
                 if (regular := schedule.measures(k + 1)) or k + 1 == schedule.steps:
                     found = None if validation is None else _validate(model, validation, measure, worker)

@@ -33,37 +33,21 @@ class Run:
             self.progress = load_checkpoint(self.checkpoint, model, optimiser, self.progress.settings)
         self.since = time.perf_counter()
 
-    def add(self, scalars: dict[str, float]) -> None:
-        """A step was made."""
-        self.progress.step += 1
-        self.progress.recent.append(scalars)
-        self.progress.end = None
-
     def keep(self, measure: float | None, card: dict, last: bool, regular: bool = True) -> None:
-        """Put a point on the curve, write the checkpoint, and the weights if they are the best so far.
+        """Put a point on the curve (see `Progress.measured`), and write the checkpoint and the weights.
 
-        `measure` is the validation's, the smaller the better; without one, or with `last`, the last weights are kept.
-        A point that is not `regular`, at the end of a run, is no measurement that a longer run would have made: it is
-        not set beside the others, and its weights are kept only where there are none.
+        The weights are written if they are the best so far, with `last` always.
         """
-        progress, now = self.progress, time.perf_counter()
-        recent = progress.recent
-        point = {name: sum(found[name] for found in recent) / len(recent) for name in recent[0]}
-        point = {"step": progress.step, **point, "validation": measure}
-        progress.seconds += now - self.since
+        now = time.perf_counter()
+        self.progress.seconds += now - self.since
         self.since = now
-        better = measure is None or progress.best is None or (regular and measure < progress.best)
-        if regular:
-            progress.curve.append(point)
-            progress.recent = []
-            progress.best, progress.waited = (measure, 0) if better else (progress.best, progress.waited + 1)
-        else:
-            progress.end = point
-        if self.writes:
-            if better or last:  # before the checkpoint: a run killed in between repeats these steps
-                facts = {"step": progress.step, "hours": progress.seconds / 3600, "curve": progress.shown}
-                save_weights(self.weights, self.model, {**card, **facts})
-            save_checkpoint(self.checkpoint, self.model, self.optimiser, progress)
+        better = self.progress.measured(measure, regular)
+        if not self.writes:
+            return
+        if better or last:  # before the checkpoint: a run killed in between repeats these steps
+            facts = {"hours": self.progress.seconds / 3600, "curve": self.progress.shown}
+            save_weights(self.weights, self.model, {**card, "step": self.progress.step, **facts})
+        save_checkpoint(self.checkpoint, self.model, self.optimiser, self.progress)
 
     def finish(self) -> dict:
         """Give the model the weights that were kept, in evaluation mode, and their card the whole curve; the card."""

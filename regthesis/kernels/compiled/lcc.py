@@ -2,8 +2,8 @@
 
 The sweep moves window sums along z tile by tile, see `box`, and forms a voxel's result as soon as its sums are
 complete: nothing of the size of an image is written but the results. Images are flat here, channel after channel;
-sums and all that is taken from them are float64. Loops are short and many because each then becomes vector
-instructions: the compiler gives up where it would have to tell more arrays apart.
+sums and all that is taken from them are float64. There are many short loops, because the compiler turns a loop into
+vector instructions only where it can tell all its arrays apart.
 """
 
 import numpy as np

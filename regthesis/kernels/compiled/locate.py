@@ -122,7 +122,7 @@ def _scatter_line(out, i, sx, fx, g, first, last):
 def scatter(out, grad, corner, beyond, steps, first, last):
     """Transpose of `add_samples`: add the row `grad` (x) to the corners of its samples in the flat `out`.
 
-    Only offsets in [first, last) are written: whoever owns those voxels calls, so that no two threads meet.
+    Only offsets in [first, last) are written. Each thread has a range of its own, so that no two write one voxel.
     """
     sz, sy, sx = steps
     for x in range(len(grad)):
