@@ -168,7 +168,7 @@ def rewritten(book, *cells):
 ELSEWHERE = """
 {numref}`fig-gone` shows {glue:text}`gone` of {glue:text}`here`; see {numref}`fig-dot`, {ref}`chapter 3 <sec-gone>`,
 {eq}`eq-gone`, {eq}`eq-here`, the {doc}`errata <../book/errata>`, [the card](../book/data_card.md) and
-[a site](https://example.org/page.html).
+[a site](https://example.org/page.html) on {term}`dots <dot>`.
 
 $$ a $$ (eq-here)
 """
@@ -185,7 +185,7 @@ def test_a_page_alone_says_in_words_what_it_does_not_have(book, no_sphinx):
     assert text == (
         "\nA figure that is not shown here shows – of {glue:text}`here`; see {numref}`fig-dot`, chapter 3,\n"
         "an equation that is not shown here, {eq}`eq-here`, the errata, the card and\n"
-        "[a site](https://example.org/page.html).\n\n$$ a $$ (eq-here)\n"
+        "[a site](https://example.org/page.html) on dots.\n\n$$ a $$ (eq-here)\n"
     )
     assert staged.cells[-1].outputs[1].data["text/markdown"] == "An exercise that is not shown here"
     toc = json.loads((out / "stage" / "_toc.yml").read_text())
@@ -222,10 +222,14 @@ def test_a_real_page_alone_is_built_without_a_warning(book):
     root, bibliography = book[0], "@article{one, author={O. Ne}, title={One}, journal={J}, year=2000}"
     (root / "book" / "references.bib").write_text(bibliography)
     (root / "book" / "references.md").write_text("# References\n\n```{bibliography}\n```\n")
+    glossary = "# Words\n\n```{glossary}\ndot\n: See {numref}`fig-dot`, {doc}`start` and {numref}`fig-gone`.\n```\n"
+    (root / "book" / "glossary.md").write_text(glossary)
+    rewritten(book, new_markdown_cell("A {term}`dot`."))
     ((source, executed),) = book[1].items()
     first = build_run(root, {source: executed}, book[2])
     page = (first.parent / "chapters" / "02_background.html").read_text()
     assert "Fig. 2.1" in page and "A figure that is not shown here" in page and "This page took 95 s" in page
+    assert 'href="../book/glossary.html#term-dot"' in page
     assert "chapters/02_background.html" in (first.parent / "run.html").read_text()
 
 

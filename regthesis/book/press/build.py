@@ -12,12 +12,13 @@ import nbformat
 
 from regthesis.book.press.needs import left_out
 from regthesis.book.press.page import as_page, in_words
-from regthesis.book.press.refer import labels
+from regthesis.book.press.refer import labels, plain
 from regthesis.book.press.resume import files_hash
 from regthesis.errors import ChapterError, UserError
 
 __all__ = ["build", "build_run", "check_files"]
 
+WITH_RUNS = ("glossary", "references")  # pages of the book that stand in every small book of a run
 LEAVE_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
 
@@ -48,11 +49,14 @@ def build_run(root: Path, notebooks: dict[Path, Path], out: Path, report=print) 
     files = {source.relative_to(root).with_suffix("").as_posix(): page for source, page in pages.items()}
     (stage / "run.md").write_text(_first_page(files), "utf-8")
     pages = {source: as_page(page, root) for source, page in pages.items()}
-    _in_words(pages, set(), {"references"})
+    with_them = [stage / "book" / f"{name}.md" for name in WITH_RUNS if (stage / "book" / f"{name}.md").exists()]
+    names = {path.stem for path in with_them}
+    known = _in_words(pages, set(), names)
+    for path in with_them:
+        path.write_text(plain(path.read_text("utf-8"), known, names | {source.stem for source in pages}, ()), "utf-8")
     _write(pages, root, stage)
     parts = [{"numbered": file.startswith("chapters/"), "chapters": [{"file": file}]} for file in files]
-    if (stage / "book" / "references.md").exists():
-        parts.append({"chapters": [{"file": "book/references"}]})
+    parts += [{"chapters": [{"file": f"book/{path.stem}"}]} for path in with_them]
     (stage / "_toc.yml").write_text(json.dumps({"format": "jb-book", "root": "run", "parts": parts}))
     return _built(stage, out, report)
 
@@ -86,11 +90,15 @@ def _write(pages: dict, root: Path, stage: Path) -> None:
         nbformat.write(page, place.with_suffix(".ipynb"))
 
 
-def _in_words(pages: dict, known: set[str], names: set[str]) -> None:
-    """References to what neither the pages nor `known` have become words; `names` are those of other pages."""
+def _in_words(pages: dict, known: set[str], names: set[str]) -> set[str]:
+    """References to what neither the pages nor `known` have become words; `names` are those of other pages.
+
+    Gives all that can be referred to.
+    """
     known = known.union(*(labels(page.cells) for page in pages.values()))
     for page in pages.values():
         in_words(page, known, names | {source.stem for source in pages})
+    return known
 
 
 def _first_page(notebooks: dict[str, nbformat.NotebookNode]) -> str:

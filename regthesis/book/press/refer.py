@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable
 
 __all__ = ["glued", "labels", "plain"]
 
-ROLE = re.compile(r"\{(numref|ref|eq|doc|glue:text)\}`([^`]+)`")
+ROLE = re.compile(r"\{(numref|ref|prf:ref|eq|doc|term|glue:text)\}`([^`]+)`")
 LINK = re.compile(r"\[([^]]*)\]\((?!https?:)[^)\s]*(?:\.md|\.ipynb|\.html|#)[^)\s]*\)|<a href=\"\.\./[^>]*>(.*?)</a>")
 LABEL = re.compile(r"^\((\S+)\)=|\$\$\s*\((\S+)\)|^\s*:(?:name|label):\s*(\S+)", re.MULTILINE)
-KINDS = {"fig": "a figure", "tab": "a table", "eq": "an equation", "ex": "an exercise"}
+KINDS = {"fig": "a figure", "tab": "a table", "eq": "an equation", "ex": "an exercise", "alg": "an algorithm"}
 ABSENT = "–"
+GLOSSARY = "glossary"  # the page that explains terms
 
 
 def labels(cells: Iterable) -> set[str]:
@@ -41,6 +42,8 @@ def plain(text: str, known: Collection[str], pages: Collection[str], numbers: Co
         target, title = target.rstrip(">").strip(), title.strip()
         if role == "glue:text":
             return found[0] if target in numbers else ABSENT
+        if role == "term":
+            return found[0] if GLOSSARY in pages else title or target
         if role == "doc":
             name = target.rpartition("/")[2]
             return found[0] if name in pages else title or name.replace("_", " ")
