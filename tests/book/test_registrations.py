@@ -55,7 +55,7 @@ def test_without_masks_pictures_show_the_middle_of_the_image_and_no_outline(case
     assert slices.masks_of(bare) is None and slices.masks_of(bare, still) is None
     figures_of = [registrations.side_by_side(bare, {"s3": still}, 2), registrations.gallery([bare], {"s3": [still]})]
     assert not [ax.collections for figure in figures_of for ax in (figure.axes[0],) if ax.collections]
-    assert words(figures_of[1]) == ["a"]
+    assert words(figures_of[1]) == ["pair 1"]
 
 
 def test_masks_of_other_labels_are_outlined_and_say_where_to_look(case, still):

@@ -82,7 +82,7 @@ def gallery(cases: Sequence[Case], found: Mapping[str, Sequence[Deformation]]):
         cut = (slice(1), slice(None), case.middle, *window(case))
         labels = masks_of(case)
         draw(row[0], case.fixed[cut], "" if k else "fixed", labels if labels is None else labels[cut])
-        row_name(row[0], case.group or case.id)
+        row_name(row[0], case.group or f"pair {k + 1}")
         for (name, deformations), left in zip(found.items(), range(1, wide, 2), strict=True):
             labels = masks_of(case, deformations[k])
             warped = deformations[k].warp(case.moving)[cut]
