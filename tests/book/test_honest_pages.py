@@ -63,11 +63,13 @@ def recorded_in(source: str, known: dict[str, set[str]]) -> set[str]:
     tree, used = ast.parse(source), set()
     for statement in tree.body:
         runs = set(re.findall(r"recorded/([\w-]+)", ast.unparse(statement)))
-        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        runs |= set().union(*(known.get(name, set()) for name in names))
-        for node in ast.walk(statement):
-            if runs and isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                known[node.id] = known.get(node.id, set()) | runs
+        loops = [loop.target for loop in ast.walk(statement) if isinstance(loop, ast.comprehension)]
+        inner = {node.id for target in loops for node in ast.walk(target) if isinstance(node, ast.Name)}
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id not in inner]
+        runs |= set().union(*(known.get(node.id, set()) for node in names if isinstance(node.ctx, ast.Load)))
+        for node in names:
+            if isinstance(node.ctx, ast.Store):  # a name that is given anew forgets what it was
+                known[node.id] = runs if isinstance(statement, ast.Assign) else known.get(node.id, set()) | runs
         used |= runs
     return used
 
@@ -140,3 +142,7 @@ def test_recorded_results_are_followed_through_names():
     assert recorded_in("part = past[past['fold'] == 1]", known) == {"acdc-codes"}
     assert recorded_in("tables.Table(part)", known) == {"acdc-codes"}
     assert recorded_in("tables.Table(other)", known) == set()
+    assert recorded_in("few = [it for it in past]", known) == {"acdc-codes"}
+    assert recorded_in("tables.Table([few for few in other])", known) == set()  # a name of the comprehension's own
+    assert recorded_in("part = other\ntables.Table(part)", known) == set()
+    assert recorded_in("part = past if other else 0\ntables.Table(part)", known) == {"acdc-codes"}
