@@ -111,6 +111,17 @@ def test_side_by_side_has_a_row_a_method(folded):
     assert [ax.texts[0].get_text() for ax in axes if ax.texts][:3] == ["target", "identity", "demons"]
 
 
+def test_a_pair_in_2d_is_shown_whole_and_with_masks_round_them():
+    grid, u = Grid((40, 50), (1.0, 1.0)), torch.zeros(1, 2, 40, 50)
+    u[:, 1] = torch.linspace(0, 3, 50)
+    mask = torch.zeros(1, 1, 40, 50).long()
+    mask[..., 18:22, 20:30] = 500
+    for masks, shape in ({}, (40, 50)), ({0: mask, 1: mask}, (24, 30)):
+        case = Case("a", torch.rand(2, 1, 40, 50), grid, masks)
+        axes = registrations.side_by_side(case, {"demons": Deformation(u, grid)}, case.middle).axes
+        assert axes[0].images[0].get_array().shape == axes[10].images[0].get_array().shape == shape
+
+
 def test_middle_is_half_way_along_the_cavity():
     masks = {t: torch.zeros(1, 1, 9, 4, 4).long() for t in (0, 1)}
     masks[0][:], masks[1][:, :, 2:7] = 3, 3

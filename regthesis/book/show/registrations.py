@@ -26,18 +26,19 @@ FEW, MANY = 8, 30  # cases: fewer have no quartiles worth a box; more would hide
 def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
     """A row a method at slice z: warped image, difference left, displacement, grid, Jacobian and its gradient.
 
+    A pair in 2-D is its own slice, whatever z is.
     The row above them is the target: the fixed image and, where it is known, the true deformation. The gradient is
     the magnitude of that of the Jacobian determinant, per mm, whose mean is Grad Det-Jac. Below is what colours mean.
     """
     titles = ("image", "difference", "displacement", "grid", "Jacobian", "its gradient")
     rows = len(deformations) + 1
-    cut = (slice(1), slice(None), z, *window(case))
+    cut = (slice(1), slice(None), *((z,) if case.grid.rank == 3 else ()), *window(case))
     height, width = case.moving[cut].shape[-2:]
     ratios = [1] * rows + [0.6]
     size = (WIDTH, sum(ratios) * WIDTH / 6 * height / width + 0.2)
     figure, axes = plt.subplots(rows + 1, 6, figsize=size, height_ratios=ratios)
     target = {} if case.truth is None else {"target": Deformation(case.truth, case.grid)}
-    longest = max(float(d.u[:, 1:][cut].norm(dim=1).max()) for d in (target | deformations).values()) or 1.0
+    longest = max(float(d.u[:, -2:][cut].norm(dim=1).max()) for d in (target | deformations).values()) or 1.0
     for row, name in zip(axes, ["target", *deformations], strict=False):
         deformation = (target | deformations).get(name)
         image, labels = case.fixed, masks_of(case)
@@ -46,8 +47,8 @@ def side_by_side(case: Case, deformations: Mapping[str, Deformation], z: int):
         draw(row[0], image[cut], labels=labels if labels is None else labels[cut])
         draw(row[1], (case.fixed - image)[cut], cmap="PuOr", vmin=-2, vmax=2)
         if deformation is not None:
-            row[2].imshow(motion_colours(deformation.u[:, 1:][cut], longest))
-            draw_grid(row[3], deformation.u[:, 1:][cut], colour=COLOURS.get(name, OTHER))
+            row[2].imshow(motion_colours(deformation.u[:, -2:][cut], longest))
+            draw_grid(row[3], deformation.u[:, -2:][cut], colour=COLOURS.get(name, OTHER))
             volume = row[4].imshow(flat(deformation.jacobian()[cut]), cmap="RdBu", vmin=0, vmax=2)
             slope = kernels.gradient(deformation.jacobian()[:1], case.spacing)[:, 0].norm(dim=1, keepdim=True)
             steep = row[5].imshow(flat(slope[cut]), cmap="magma_r", vmin=0, vmax=0.12)
