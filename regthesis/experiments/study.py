@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +17,7 @@ from regthesis.experiments.description import describe
 from regthesis.experiments.folds import selected
 from regthesis.experiments.record import record
 from regthesis.methods import Method
-from regthesis.methods.learned import Learned
+from regthesis.methods.learned import with_weights
 from regthesis.train.parallel import check_device
 from regthesis.weights import WEIGHTS
 
@@ -77,8 +76,4 @@ def methods_for(data: Dataset, names: Sequence[str], weights: Path | None = None
     Raises:
         UserError: there is none of that name.
     """
-    folder, found = weights_for(data, weights), [methods.get(name) for name in names]
-    return [
-        replace(method, weights=folder / method.weights.name) if isinstance(method, Learned) else method
-        for method in found
-    ]
+    return [with_weights(methods.get(name), weights_for(data, weights)) for name in names]

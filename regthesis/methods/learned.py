@@ -17,7 +17,7 @@ from regthesis.deformation import Deformation
 from regthesis.errors import DomainWarning, UserError
 from regthesis.methods.base import Method, seconds_since
 from regthesis.train import read_card
-from regthesis.weights import WEIGHTS, card_of, load, unseen
+from regthesis.weights import card_of, load, unseen
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,6 @@ class Learned(Method):
         return {"weights": {"file": str(file), "sha256": digest, "fold": read_card(file).get("fold")}}
 
 
-def trained_on(method: Method, dataset: str) -> Method:
-    """The method with the shipped weights that were trained on `dataset`; a method without weights as it is."""
-    learns = isinstance(method, Learned)
-    return replace(method, weights=WEIGHTS / dataset / method.weights.name) if learns else method
+def with_weights(method: Method, folder: Path) -> Method:
+    """The method with the weights of its name in a folder, such as `s3`; a method that does not learn as it is."""
+    return replace(method, weights=folder / method.weights.name) if isinstance(method, Learned) else method

@@ -12,11 +12,10 @@ from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.errors import DomainWarning
 from regthesis.geometry import Grid
-from regthesis.methods import Method, Pairwise
-from regthesis.methods.learned import Learned, trained_on
+from regthesis.methods import Method, Pairwise, get
+from regthesis.methods.learned import Learned, with_weights
 from regthesis.methods.velocity import on_case_grid, on_network_grid
 from regthesis.train import save_weights
-from regthesis.weights import WEIGHTS
 
 GRID = Grid((16, 24), (2.0, 1.5))
 CARD = {"dataset": "blobs", "trained": [], "identities": {}}
@@ -110,6 +109,7 @@ def test_neither_is_a_method_of_single_pairs():
     assert issubclass(Translation, Method) and not issubclass(Translation, Pairwise)
 
 
-def test_weights_of_a_data_set_are_chosen_by_its_name():
-    method = Translation(WEIGHTS / "blobs" / "translation")
-    assert trained_on(method, "others").weights == WEIGHTS / "others" / "translation"
+def test_weights_of_another_folder_have_the_same_name():
+    method, demons = Translation(Path("blobs") / "translation"), get("demons")
+    assert with_weights(method, Path("others")).weights == Path("others") / "translation"
+    assert with_weights(demons, Path("others")) is demons

@@ -10,7 +10,9 @@ import pandas as pd
 from regthesis import datasets, methods
 from regthesis.book import ledger
 from regthesis.experiments.deformation import figure47, table41, table42
-from regthesis.methods.learned import Learned, trained_on
+from regthesis.methods.learned import with_weights
+from regthesis.methods.velocity import VelocityNetwork
+from regthesis.weights import WEIGHTS
 
 __all__ = ["JUDGES"]
 
@@ -18,8 +20,8 @@ __all__ = ["JUDGES"]
 def _study(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
     grid, smoothed = _grid(about), {}
     for name, settings in about["methods"].items():
-        method = trained_on(methods.get(name), about["dataset"])
-        if isinstance(method, Learned):
+        method = with_weights(methods.get(name), WEIGHTS / about["dataset"])
+        if isinstance(method, VelocityNetwork):
             smoothed[name] = replace(method, smoothing=settings["smoothing"]).smoothed_by(grid.spacing)
     return table41.judge(rows, about["dataset"], grid, "results", out, smoothed)
 
