@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from regthesis import kernels
 from regthesis.book.show.player import Player
-from regthesis.book.show.slices import draw, draw_grid, window
+from regthesis.book.show.slices import draw, draw_grid, window, wipe
 from regthesis.book.show.style import PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
@@ -28,8 +28,8 @@ def growing(v: Float[Tensor, "1 2 y x"], lowest: pd.DataFrame) -> Player:
 
     def frames():
         for amplitude in lowest.index:
-            for ax in axes:
-                ax.clear()
+            wipe(axes[0], axes[1])
+            axes[2].clear()
             draw_grid(axes[0], amplitude * v, "id + v")
             draw_grid(axes[1], kernels.exp(amplitude * v), "exp(v)")
             for column, colour in zip(lowest, (PALETTE["orange"], PALETTE["blue"]), strict=True):
@@ -55,7 +55,7 @@ def traversal(walks: Mapping[str, Sequence[Case]], amplitudes: Sequence[float]) 
     def frames():
         for walk in walks.values():
             for one in walk:
-                left.clear(), right.clear()
+                wipe(left, right)
                 cut = (..., *window(one))
                 draw(left, one.moving[cut], "end diastole, moved")
                 draw_grid(right, one.truth[cut], "deformation")
@@ -88,8 +88,8 @@ def beat(
 
     def drawn():
         for t in range(frames):
-            for ax in axes:
-                ax.clear()
+            wipe(axes[0], axes[1])
+            axes[2].clear()
             draw(axes[0], cine[t], "as seen", carried[t], **shown)
             draw(axes[1], moved[t], f"exp(s v), s = {there[t]:.2f}", **shown)
             _draw_roads(axes[2], roads, masks)

@@ -8,7 +8,7 @@ import torch
 from regthesis import kernels
 from regthesis.book.show.player import Player
 from regthesis.book.show.registrations import row_name
-from regthesis.book.show.slices import draw, draw_grid, window
+from regthesis.book.show.slices import draw, draw_grid, window, wipe
 from regthesis.book.show.style import COLOURS, WIDTH
 from regthesis.case import Case
 from regthesis.deformation import Deformation
@@ -35,7 +35,7 @@ def sweep(case: Case, found: Mapping[str, Sequence[Sequence[Tensor]]], steps: Se
             for j in range(len(steps)):
                 for (name, plane), left in zip(found.items(), range(0, len(axes), 2), strict=True):
                     u = plane[k][j]
-                    axes[left].clear(), axes[left + 1].clear()
+                    wipe(axes[left], axes[left + 1])
                     draw_grid(axes[left], u[:, 1:][cut], name, every=2, colour=COLOURS["s3"])
                     draw(axes[left + 1], kernels.warp(case.moving, u)[cut], " ")
                 yield figure
@@ -61,7 +61,7 @@ def transported(patients: Mapping[str, Sequence[tuple[str, Case, Mapping[str, Wa
                     cut = (..., case.middle, *window(case))
                     for (name, way), left in zip(ways.items(), range(0, wide, 2), strict=True):
                         u = _part(way, share)
-                        line[left].clear(), line[left + 1].clear()
+                        wipe(line[left], line[left + 1])
                         labels = kernels.warp_labels(case.moving_mask, u)[cut]
                         draw(line[left], kernels.warp(case.moving, u)[cut], "" if k else name, labels)
                         draw_grid(line[left + 1], u[:, 1:][cut], every=3)
