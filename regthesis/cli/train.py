@@ -23,7 +23,7 @@ def _training(command):
         click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of weights, checkpoints."),
         grid_option("full", "--profile"),
         click.option("--fold", type=click.IntRange(0), default=0, help="The fold to leave out; 0: none."),
-        click.option("--folds", type=click.IntRange(2), default=5, help="How many the patients are dealt out to."),
+        click.option("--folds", type=click.IntRange(2), default=5, help="Into how many parts the patients are split."),
         click.option("--steps", type=click.IntRange(1), default=1500),
         click.option("--rate", type=POSITIVE, default=1e-3, help="Adam's largest; it falls along half a cosine."),
         click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better one."),

@@ -23,7 +23,7 @@ from regthesis.identity import identity_of, phantom_identity
 from regthesis.images import read_image, read_labels
 from regthesis.shipped import DATA
 
-__all__ = ["ACDC", "DATASETS"]
+__all__ = ["ACDC", "DATASETS", "FULL", "QUICK", "read"]
 
 REGISTER = DATA / "identities" / "acdc.json"  # of patients of this data set
 RECOGNISED = 0.8  # at least this share of a folder's patients must be on it
@@ -146,6 +146,12 @@ class ACDC(Dataset):
 
 
 DATASETS = {"phantom": ACDC, "acdc": ACDC}
+FULL, QUICK = ACDC.grids["full"], ACDC.grids["quick"]
+
+
+def read(root: Path | str, patient: str, grid: str | CommonGrid = FULL, sequence: bool = False) -> Case:
+    """One patient of a folder, as `ACDC.read`."""
+    return ACDC(root).read(patient, grid, sequence)
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from regthesis.geometry import Grid
 from regthesis.identity import identity_of
 from regthesis.images import read_image, read_labels
 
-__all__ = ["DATASETS", "Folder"]
+__all__ = ["DATASETS", "Folder", "cases"]
 
 
 class Folder(Dataset):
@@ -113,6 +114,12 @@ class Folder(Dataset):
 
 
 DATASETS = {"folder": Folder}
+
+
+def cases(table: Path | str) -> Iterator[Case]:
+    """The pairs of a CSV, one after the other, as `Folder.read`."""
+    data = Folder(table)
+    yield from map(data.read, data.ids())
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

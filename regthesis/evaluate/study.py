@@ -61,7 +61,7 @@ def study(
         frame = add_rows(frame, frame.iloc[:0], out, PIECE)
     chosen = frame["method"].isin([m.name for m in methods]) & frame["case"].isin([c.id for c in cases])
     frame = frame[chosen].reset_index(drop=True)
-    frame.attrs |= {"missing": missing, "refused": told_in_one_line(refused)}
+    frame.attrs |= {"missing": missing, "refused": in_one_line(refused)}
     return frame
 
 
@@ -83,7 +83,7 @@ def refusals(cases: Sequence[Case], methods: Sequence[Method]) -> dict[tuple[str
     return refused
 
 
-def told_in_one_line(refused: Mapping[tuple[str, str], str]) -> str:
+def in_one_line(refused: Mapping[tuple[str, str], str]) -> str:
     """The first refusal, and whom others are about; empty where there is none."""
     if not refused:
         return ""

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 import torch
 
 from regthesis.datasets import pairs
-from regthesis.datasets.folder import Folder
+from regthesis.datasets.folder import Folder, cases
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 
@@ -49,11 +49,6 @@ def test_a_csv_lists_pairs_with_and_without_masks(files):
     assert first.fixed_mask.unique().tolist() == [0, 1]
     torch.testing.assert_close(first.moving_mask[..., 1:, 2:], first.fixed_mask[..., 1:, 2:])  # the same world
     assert (second.id, second.group, second.masks) == ("moving", "", {})
-
-
-def cases(table):
-    data = Folder(table)
-    return [data.read(id) for id in data.ids()]
 
 
 def table(path, text):
@@ -176,9 +171,9 @@ def test_bad_tables_and_pairs_are_one_clear_line(files):
         pairs.pair(files / "flat.nii.gz", files / "fixed.nii.gz")
     (files / "pairs.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="needs the columns moving and fixed"):
-        cases(files / "pairs.csv")
+        list(cases(files / "pairs.csv"))
     with pytest.raises(UserError, match="cannot be read as a CSV"):
-        cases(files / "none.csv")
+        list(cases(files / "none.csv"))
     (files / "pairs.csv").write_text("moving,fixed\nnone.nii,fixed.nii.gz\n")
     with pytest.raises(UserError, match="none.nii: no such file"):
-        cases(files / "pairs.csv")
+        list(cases(files / "pairs.csv"))

@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 
 from regthesis.book import ledger
-from regthesis.datasets.acdc import ACDC
+from regthesis.datasets.acdc import FULL
 from regthesis.evaluate.records import COLUMNS
 from regthesis.experiments.deformation import table41
-
-FULL = ACDC.grids["full"]
 
 
 def study(means, cases=80, seed=0):

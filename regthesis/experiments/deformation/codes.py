@@ -56,7 +56,7 @@ def codes(data: Dataset, weights: Path, grid: str = "quick") -> pd.DataFrame:
 
 
 def recognised(rows: pd.DataFrame, components: int = 4) -> pd.Series:
-    """For each patient, whether a classifier told the group from the code.
+    """For each patient, whether a classifier recognised the group from the code.
 
     In each fold directions and machine are fitted to the codes of the patients that its network was trained or
     validated on, and asked about those that were left out. There are at most as many `components` as groups less one.
@@ -102,7 +102,7 @@ def record_codes(data: Dataset, out: Path, grid: str = "quick", weights: Path | 
 
 
 def accuracies(rows: pd.DataFrame, fold: int = 1) -> dict[str, tuple[float, float, float]]:
-    """Shares of patients, in %, whose group is told from the codes of `codes`: a value and its bounds each.
+    """Shares of patients, in %, whose group is recognised from the codes of `codes`: a value and its bounds each.
 
     `new patients` as `recognised`, of all folds; then the codes of one fold's network, seen and unseen patients
     together, in ten folds, without and with a leak (see `evaluate.latent.accuracy`), with binomial intervals; last,
