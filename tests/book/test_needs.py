@@ -29,6 +29,12 @@ def test_a_cell_goes_where_the_data_lack_one_of_its_needs():
     assert "masks and groups of patients, which" in without(cells, {"groups", "masks"})[1].source
 
 
+def test_neighbours_that_need_the_same_share_a_note():
+    one, two, other = cell("a = 1", "needs-masks"), cell("b = 2", "needs-masks"), cell("c = 3", "needs-truth")
+    assert len(without([one, two, other, one], {"masks", "truth"})) == 3
+    assert len(without([one, cell("d = 4"), two], {"masks"})) == 3
+
+
 def test_a_tag_that_names_no_need_is_a_slip():
     with pytest.raises(UserError, match="unknown tag needs-mask; known: needs-masks, "):
         needs_of([cell("a = 1", "needs-mask")])

@@ -32,8 +32,17 @@ def needs_of(cells: Iterable) -> set[str]:
 
 
 def without(cells: Iterable, lacking: Collection[str]) -> list:
-    """The cells in which every cell that needs something of `lacking` has become a sentence that says so."""
-    return [_note(cell, lacks) if (lacks := needs_of([cell]) & set(lacking)) else cell for cell in cells]
+    """The cells in which every cell that needs something of `lacking` has become a sentence that says so.
+
+    Neighbours that need the same share one sentence.
+    """
+    kept = []
+    for cell in cells:
+        lacks = needs_of([cell]) & set(lacking)
+        new = _note(cell, lacks) if lacks else cell
+        if not (lacks and kept and kept[-1].source == new.source):
+            kept.append(new)
+    return kept
 
 
 def left_out(cells: Iterable) -> bool:
