@@ -1,4 +1,8 @@
-"""Errors for people: what was wrong, where, and what to do, in one line."""
+"""Errors and warnings for people: what was wrong, where, and what to do, in one line."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(ValueError):
@@ -29,3 +33,23 @@ class MissingPeer(UserError):
 
     def __init__(self, package: str):
         super().__init__(f"{package} is not installed; add the baselines with `pip install 'regthesis[peers]'`")
+
+
+@contextmanager
+def user_warnings(warn: Callable[[str], None]) -> Iterator[list[str]]:
+    """Each UserWarning raised inside goes to `warn` as one line, once, and into the list; others go where they went."""
+    heard: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        elsewhere = warnings.showwarning
+
+        def show(message, category, *where, **more):
+            text = " ".join(str(message).split())
+            if not issubclass(category, UserWarning):
+                elsewhere(message, category, *where, **more)
+            elif text not in heard:
+                heard.append(text)
+                warn(text)
+
+        warnings.showwarning = show
+        yield heard

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +16,7 @@ from regthesis import methods
 from regthesis.case import Case
 from regthesis.datasets.pairs import moved, pair
 from regthesis.deformation import Deformation
-from regthesis.errors import UserError
+from regthesis.errors import UserError, user_warnings
 from regthesis.files import together, whole
 from regthesis.images import write_image
 from regthesis.methods.peer import one_line
@@ -48,7 +46,7 @@ def register(
     """
     chosen = methods.get(method)
     check_device(device)
-    with together(out, RESULTS, overwrite) as scratch, _user_warnings(warn) as heard:
+    with together(out, RESULTS, overwrite) as scratch, user_warnings(warn) as heard:
         case = pair(moving, fixed)
         found = _registered(chosen, case, device)
         determinant = found.jacobian()
@@ -125,23 +123,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # it was not installed by pip
         return "unknown"
-
-
-@contextmanager
-def _user_warnings(warn: Callable[[str], None]) -> Iterator[list[str]]:
-    """Each UserWarning raised inside goes as one line to `warn`, once, and into the list; others go where they went."""
-    heard: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        elsewhere = warnings.showwarning
-
-        def show(message, category, *where, **more):
-            text = " ".join(str(message).split())
-            if not issubclass(category, UserWarning):
-                elsewhere(message, category, *where, **more)
-            elif text not in heard:
-                heard.append(text)
-                warn(text)
-
-        warnings.showwarning = show
-        yield heard

@@ -159,3 +159,16 @@ def test_without_the_extra_for_the_book_one_line_says_what_to_install(command, m
     result = regthesis(command, *(["2"] if command == "run" else []))
     assert result.exit_code == 2 and "Traceback" not in result.output
     assert "jupytext, papermill not installed" in result.stderr and "pip install 'regthesis[book]'" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_warning_of_a_study_is_one_line_said_once(tmp_path):
+    for name in "abc":
+        ball = sitk.GaussianSource(sitk.sitkFloat32, (16, 16, 8), (4, 4, 4), (8 + ord(name) - 97, 8, 4))
+        sitk.WriteImage(ball, str(tmp_path / f"{name}.nii.gz"))
+    (tmp_path / "pairs.csv").write_text("moving,fixed\na.nii.gz,b.nii.gz\na.nii.gz,c.nii.gz\n")
+    result = regthesis("study", tmp_path / "pairs.csv", "--methods", "s3", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    said = [line for line in result.stderr.splitlines() if "trained on" in line]
+    assert said == ["regthesis: warning: s3 was trained on acdc alone; look at what it makes of these"]
+    assert ".py:" not in result.stderr

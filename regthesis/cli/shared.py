@@ -5,16 +5,20 @@ import sys
 
 import click
 
-from regthesis.errors import ChapterError, UserError
+from regthesis.errors import ChapterError, UserError, user_warnings
 
 
 def plain_errors(command):
-    """Print what the user can mend as one line and exit with 2; a failed chapter exits with 1."""
+    """Print what the user can mend as one line and exit with 2; a failed chapter exits with 1.
+
+    A UserWarning is one line as well.
+    """
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         try:
-            return command(*args, **kwargs)
+            with user_warnings(lambda text: say(f"regthesis: warning: {text}")):
+                return command(*args, **kwargs)
         except UserError as error:
             code, message = 2, error
         except ChapterError as error:
