@@ -13,9 +13,9 @@ import torch
 from regthesis.book import ledger
 from regthesis.errors import UserError
 
-FRAME = SimpleNamespace(shape=(32, 128, 128), spacing=(3.15, 1.5, 1.5))
+PRINTED_GRID = SimpleNamespace(shape=(32, 128, 128), spacing=(3.15, 1.5, 1.5))
 QUICK = SimpleNamespace(shape=(32, 64, 64), spacing=(3.15, 3.0, 3.0))
-REAL = {"dataset": "acdc", "frame": FRAME}
+REAL = {"dataset": "acdc", "grid": PRINTED_GRID}
 
 
 def dice(mean: float, n: int = 80, seed: int = 0) -> np.ndarray:
@@ -44,7 +44,7 @@ def test_a_number_on_the_same_data_is_reproduced():
     [
         (dice(0.812), {"dataset": "phantom"}, "on phantom, not on acdc"),
         (dice(0.812), {"dataset": "own"}, "on own, not on acdc"),
-        (dice(0.812), {"dataset": "acdc", "frame": QUICK}, "not in the printed frame of 32 x 128 x 128"),
+        (dice(0.812), {"dataset": "acdc", "grid": QUICK}, "not on the printed grid of 32 x 128 x 128"),
         (dice(0.812, 79), {"dataset": "acdc"}, "79 of 100 patients are too few"),
         (dice(0.812, 101), {"dataset": "acdc"}, "101 are not the 100 patients"),
         (0.812, {"dataset": "acdc", "cases": 79}, "79 of 100 patients are too few"),
@@ -58,15 +58,15 @@ def test_a_mere_number_on_other_data_is_not_comparable_even_if_it_is_equal(value
     assert (verdict.verdict, why in verdict.why) == ("not comparable", True)
 
 
-@pytest.mark.parametrize("given", [{"dataset": "acdc", "frame": QUICK}, {"dataset": "acdc"}, {"dataset": "phantom"}])
+@pytest.mark.parametrize("given", [{"dataset": "acdc", "grid": QUICK}, {"dataset": "acdc"}, {"dataset": "phantom"}])
 def test_an_order_on_other_data_holds_and_is_not_reproduced(given):
     few = dice(0.8, 20)
     assert ledger.check("C4.30/DICE/Dem", few + 0.1, paired_with=few, **given).verdict == "holds"
 
 
-def test_a_frame_that_is_not_given_is_said_to_be_assumed():
-    assert "frame taken as printed" in ledger.check("T4.1/S3/DICE", dice(0.812), dataset="acdc").why
-    assert "frame taken" not in ledger.check("T4.1/S3/DICE", dice(0.812), **REAL).why
+def test_a_grid_that_is_not_given_is_said_to_be_assumed():
+    assert "grid taken as printed" in ledger.check("T4.1/S3/DICE", dice(0.812), dataset="acdc").why
+    assert "grid taken" not in ledger.check("T4.1/S3/DICE", dice(0.812), **REAL).why
 
 
 @pytest.mark.parametrize("dataset, kept", [("acdc", "reproduced"), ("phantom", "holds")])

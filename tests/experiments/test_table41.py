@@ -31,8 +31,8 @@ ROWS = study(
 )
 
 
-def verdicts(rows, dataset="acdc", frame=FULL):
-    return {verdict.id: verdict for verdict in table41.judge(rows, dataset, frame)}
+def verdicts(rows, dataset="acdc", grid=FULL):
+    return {verdict.id: verdict for verdict in table41.judge(rows, dataset, grid)}
 
 
 def test_cells_are_judged_in_the_printed_unit():

@@ -58,8 +58,8 @@ class Entry:
     dataset: str = ""  # `any` needs no data
     cases: int | None = None
     patients: int | None = None  # that the cases come from, where a patient has several
-    shape: tuple[str, ...] = ()  # of the frame, array order
-    spacing: tuple[str, ...] = ()  # of the frame in mm, array order, "?" where it is not printed
+    shape: tuple[str, ...] = ()  # of the grid, array order
+    spacing: tuple[str, ...] = ()  # of the grid in mm, array order, "?" where it is not printed
     device: str = ""
     skip: str = ""  # why nobody attempts it
     as_extracted: str = ""  # why the extraction of the text, and not the thesis, may be at fault

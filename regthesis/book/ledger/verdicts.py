@@ -58,7 +58,7 @@ def check(
     values,
     *,
     dataset: str,
-    frame=None,
+    grid=None,
     cases: int | None = None,
     paired_with=None,
     control=None,
@@ -73,7 +73,7 @@ def check(
     (where the least or the greatest of all is printed, a patient keeps that one).
     `paired_with`: the other method's on the same cases, for a claim of order. `control`: the undeformed scores of the
     same cases, which say what is to be expected of them (see `judge.number`). Two Series are paired by patient.
-    `dataset`: where the cases come from, as `datasets` know it by identities. `frame`: the grid they were computed on
+    `dataset`: where the cases come from, as `datasets` know it by identities. `grid`: the grid they were computed on
     (anything with `shape`, and `spacing` in mm, such as `case.grid`); left out, it is taken to be the printed one, and
     `why` says so. `unlike`: what was done here and not in the thesis; a number or an order is then not comparable.
     Of a setting `values` is the number or the words that were chosen here.
@@ -96,7 +96,7 @@ def check(
         raise UserError(f"ledger: {id} got {len(values)} values and cases={cases}; leave out cases")
     cases = cases or (len(values) if counted else None)
     unlike = unlike or _no_scale(known)
-    other = unlike or _other_data(known, dataset, frame, cases)
+    other = unlike or _other_data(known, dataset, grid, cases)
     if known.kind == "order":
         found = judge.order(known, values, second, other)
     else:
@@ -104,7 +104,7 @@ def check(
     if unlike:
         found = found._replace(verdict="not comparable")
     elif not other:
-        found = found._replace(why=f"{found.why}; {_same_data(known, frame, cases)}")
+        found = found._replace(why=f"{found.why}; {_same_data(known, grid, cases)}")
     return _note(known, found, page, results)
 
 
@@ -210,14 +210,14 @@ def _no_scale(known: Entry) -> str:
     return f"timed on another device than the thesis's {known.device}" if known.device else ""
 
 
-def _other_data(known: Entry, dataset: str, frame, cases: int | None) -> str:
+def _other_data(known: Entry, dataset: str, grid, cases: int | None) -> str:
     """Why these are not the data of the thesis; empty where they are."""
     if known.dataset == "any":
         return ""
     if dataset != known.dataset:
         return f"on {dataset}, not on {known.dataset}"
-    if frame is not None and known.shape and not _same_frame(known, frame):
-        return f"not in the printed frame of {' x '.join(known.shape)} voxels of {' x '.join(known.spacing)} mm"
+    if grid is not None and known.shape and not _same_grid(known, grid):
+        return f"not on the printed grid of {' x '.join(known.shape)} voxels of {' x '.join(known.spacing)} mm"
     if known.counted and not cases:
         return "of how many patients is not said"
     if known.counted and cases < SUBSET * known.counted:
@@ -227,19 +227,19 @@ def _other_data(known: Entry, dataset: str, frame, cases: int | None) -> str:
     return ""
 
 
-def _same_frame(known: Entry, frame) -> bool:
-    if tuple(map(int, known.shape)) != tuple(frame.shape):
+def _same_grid(known: Entry, grid) -> bool:
+    if tuple(map(int, known.shape)) != tuple(grid.shape):
         return False
-    pairs = zip(known.spacing, frame.spacing, strict=True)
+    pairs = zip(known.spacing, grid.spacing, strict=True)
     return all(printed == "?" or math.isclose(float(printed), mm, rel_tol=1e-4) for printed, mm in pairs)
 
 
-def _same_data(known: Entry, frame, cases: int | None) -> str:
+def _same_data(known: Entry, grid, cases: int | None) -> str:
     """What is known of the data that count as the same."""
     if known.dataset == "any":
         return "needs no data"
     told = f"{cases} of {known.counted} patients" if known.counted else "number of patients not printed"
-    return told + (", frame taken as printed" if known.shape and frame is None else "")
+    return told + (", grid taken as printed" if known.shape and grid is None else "")
 
 
 def _note(known: Entry, found: judge.Judgement, page: str, results: Path | str | None) -> Verdict:

@@ -36,7 +36,7 @@ def recognised_from_two(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, "index", columns=["hits", "n", "share", "low", "high"])
 
 
-def judge(rows: pd.DataFrame, dataset: str, frame=None, **about) -> list[ledger.Verdict]:
+def judge(rows: pd.DataFrame, dataset: str, grid=None, **about) -> list[ledger.Verdict]:
     """Hand to the ledger what the long table `rows` of `recipes.codes` says of groups: claims C4.42 to C4.44.
 
     Groups are clusters where new patients of every one are told from two components more often than by chance, and
@@ -51,6 +51,6 @@ def judge(rows: pd.DataFrame, dataset: str, frame=None, **about) -> list[ledger.
     components = latent.components(one.filter(regex=r"^z\d"), one["group"])
     return [
         ledger.claim("C4.42", shown, why, dataset=dataset, **about),
-        ledger.check("C4.43", 100.0 * recognised(rows), dataset=dataset, frame=frame, unlike=UNLIKE, **about),
+        ledger.check("C4.43", 100.0 * recognised(rows), dataset=dataset, grid=grid, unlike=UNLIKE, **about),
         ledger.check("C4.44", components, dataset="any", **about),
     ]

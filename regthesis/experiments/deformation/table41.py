@@ -113,7 +113,7 @@ def printed(columns: Sequence[str]) -> pd.DataFrame:
 def judge(
     rows: pd.DataFrame,
     dataset: str,
-    frame,
+    grid,
     page: str = "4",
     results: Path | None = None,
     smoothed: Mapping[str, float] | None = None,
@@ -125,7 +125,7 @@ def judge(
     `_judge_words`. `smoothed` gives the mm by which a method's velocities were smoothed after the fact, which the
     thesis did not do.
     """
-    about = dict(dataset=dataset, frame=frame, page=page, results=results)
+    about = dict(dataset=dataset, grid=grid, page=page, results=results)
     found = []
     for known in ledger.load().values():
         table, *cell = known.id.split("/")
