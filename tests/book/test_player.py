@@ -5,12 +5,15 @@ import io
 import json
 import re
 from itertools import count
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
+from regthesis.book.press.page import as_page
 from regthesis.book.show.player import Player
 
 
@@ -46,6 +49,19 @@ def test_without_scripts_the_first_frame_stands_alone():
     assert round(10 * shade(re.search('src="(.*?)"', images[0])[1])) == 2
     bundle = player._repr_mimebundle_()
     assert round(10 * shade("," + bundle["image/png"])) == 2 and bundle["text/html"] == player.html()
+
+
+def test_the_page_gives_it_the_words_of_its_cell():
+    run = {"commit": "abc1234", "data": "d4741234", "profile": "quick", "device": "cpu", "threads": "2", "dtype": "f32"}
+    about = {
+        "papermill": {"duration": 1.0},
+        "mystnb": {"figure": {"name": "fig-a"}, "image": {"alt": "A heart & a grid."}},
+    }
+    cell = new_code_cell("players.beat()", metadata=about, outputs=[new_output("display_data")])
+    cell.outputs[0].data = Player(frames(2), {"t": "xy"})._repr_mimebundle_()
+    page = as_page(new_notebook(cells=[cell], metadata={"regthesis": {"run": run}}), Path())
+    (picture,) = re.findall("<img [^>]*>", page.cells[0].outputs[0].data["text/html"])
+    assert picture.count("alt=") == 1 and 'alt="A heart &amp; a grid."' in picture
 
 
 def test_figures_are_closed_while_they_come():

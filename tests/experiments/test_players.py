@@ -48,7 +48,7 @@ def test_a_growing_field_is_drawn_as_displacement_and_as_velocity(shown):
     v = 0.01 * torch.randn(1, 2, 16, 16)
     lowest = pd.DataFrame({"id + v": [0.9, 0.5], "exp(v)": [0.9, 0.8]}, [1.0, 2.0])
     player = background.growing(v, lowest)
-    assert player.sliders == {"largest |v|": ["1 pixels", "2 pixels"]} and player.start == (1,)
+    assert player.sliders == {"largest |v|": ["1 px", "2 px"]} and player.start == (1,)
     assert torch.equal(shown["fields"][2], 2 * v) and torch.equal(shown["fields"][3], kernels.exp(2 * v))
 
 

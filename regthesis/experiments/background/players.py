@@ -40,7 +40,7 @@ def growing(v: Float[Tensor, "1 2 y x"], lowest: pd.DataFrame) -> Player:
             axes[2].legend()
             yield figure
 
-    labels = [f"{amplitude:g} pixels" for amplitude in lowest.index]
+    labels = [f"{amplitude:g} px" for amplitude in lowest.index]
     return Player(frames(), {"largest |v|": labels}, start=(len(labels) - 1,))
 
 
