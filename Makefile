@@ -10,6 +10,7 @@ SIZE := $(if $(filter full,$(PROFILE)),full,quick)
 PHANTOM := data/phantom/acdc$(if $(filter full,$(PROFILE)),-full)
 VENV := .venv
 BIN := $(VENV)/bin
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 PIP := $(BIN)/pip install --quiet --no-compile
 INSTALLED := $(VENV)/.installed
 PEERS := $(VENV)/.peers
@@ -53,7 +54,7 @@ bench: $(COMPARED)
 	$(BIN)/python tests/benchmarks/run.py --out data/recorded/kernels
 
 lab: data $(PEERS)
-	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/chapters
+	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab $(ROOT) --LabApp.default_url=/lab/tree/chapters
 
 reference: book
 	$(BIN)/python tests/reference/refresh.py
