@@ -52,4 +52,4 @@ def test_planes_are_fitted_to_all_and_to_those_that_the_network_has_seen():
     assert not by_all["held_out"].any() and (by_seen["held_out"].to_numpy() == one["held_out"].to_numpy()).all()
     other = one.copy()
     other.loc[one["held_out"], "group"] = "RV"  # labels of new patients must not matter to the second
-    assert np.allclose(figure47.planes(other)["fitted to the open"][["x", "y"]], by_seen[["x", "y"]])
+    assert np.allclose(figure47.planes(other)["fitted to seen patients"][["x", "y"]], by_seen[["x", "y"]])

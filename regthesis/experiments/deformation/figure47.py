@@ -21,7 +21,7 @@ def planes(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """
     codes, groups, new = rows.filter(regex=r"^z\d").to_numpy(), rows["group"].to_numpy(), rows["held_out"].to_numpy()
     found = {}
-    for title, fitted in {"fitted to all": new | ~new, "fitted to the open": ~new}.items():
+    for title, fitted in {"fitted to all": new | ~new, "fitted to seen patients": ~new}.items():
         x, y = latent.discriminant().fit(codes[fitted], groups[fitted]).transform(codes).T
         found[title] = pd.DataFrame({"x": x, "y": y, "group": groups, "held_out": ~fitted})
     return found

@@ -48,7 +48,7 @@ def planes(points: Mapping[str, pd.DataFrame], accuracies: Mapping[str, Sequence
     axes[-1].axvline(100 / len(GROUPS), color=PALETTE["red"], linestyle="--", linewidth=1)
     axes[-1].axvline(printed[0], color="black", linestyle=":", linewidth=1)
     axes[-1].axvspan(*printed[1:], color="black", alpha=0.08, linewidth=0)
-    axes[-1].set(title="groups told (%)", xlim=(0, 118), xticks=(0, 50, 100))
+    axes[-1].set(title="groups named (%)", xlim=(0, 118), xticks=(0, 50, 100))
     handles = [Line2D([], [], linestyle="", marker=m, color=c, label=name) for name, (m, c) in GROUPS.items()]
     figure.legend(handles=handles, ncols=len(GROUPS), loc="outside lower left")
     return figure
