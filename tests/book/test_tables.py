@@ -20,8 +20,10 @@ def test_a_cell_without_a_value_is_a_dash():
 
 
 def test_a_cell_of_several_lines_stays_one_row_of_markdown():
-    frame = pd.DataFrame({"DICE": ["0.7\n0.8"]}, ["Dem"])
-    assert tables.Table(frame, "Two sources.", "tab-two")._repr_markdown_().splitlines()[-2] == "| Dem | 0.7<br>0.8 |"
+    """Its lines are not broken, so that they stay beside those of other cells."""
+    frame = pd.DataFrame({"DICE": ["0.7\n0.8 ✓"]}, ["Dem"])
+    row = tables.Table(frame, "Two sources.", "tab-two")._repr_markdown_().splitlines()[-2]
+    assert row == "| Dem | 0.7<br>0.8\N{NO-BREAK SPACE}✓ |"
 
 
 def test_the_legend_has_the_marks_that_are_there_and_every_verdict_has_one():

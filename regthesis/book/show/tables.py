@@ -34,8 +34,13 @@ class Table:
     def _repr_markdown_(self) -> str:
         head = [self.frame.index.name or "", *map(str, self.frame.columns)]
         rows = [head, ["---"] * len(head), *([str(row.Index), *row[1:]] for row in self.frame.itertuples())]
-        body = "\n".join("| " + " | ".join(row).replace("\n", "<br>") + " |" for row in rows)
+        body = "\n".join("| " + " | ".join(map(_in_one_row, row)) + " |" for row in rows)
         return f":::{{table}} {self.caption}\n:name: {self.name}\n\n{body}\n:::"
+
+
+def _in_one_row(cell: str) -> str:
+    """The lines of a cell, none of which is broken anew, so that they stay beside those of the next cell."""
+    return cell.replace(" ", "\N{NO-BREAK SPACE}").replace("\n", "<br>") if "\n" in cell else cell
 
 
 def settings(own: Mapping[str, float | str], caption: str, name: str) -> Table:
