@@ -11,6 +11,7 @@ from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Int, Tensor
 
 CAVITY = "LV-BP"  # the structure, where a data set has it, whose volumes make an ejection fraction
+RIGHT = "RV"  # and with the right ventricle it tells how a heart lies
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def against_truth(
     Raises ValueError for a case whose true motion is not known.
     """
     if case.truth is None:
-        raise ValueError(f"{case.id}: its true motion is not known; take a phantom")
+        raise ValueError(f"{case.id}: its true motion is not known; take a case where it is")
     drawn = draws(network, *on_network_grid(network, case), count, generator)
     drawn = kernels.regrid(drawn, network.spacing, case.grid.shape, case.spacing, field=True)
     return spread(drawn, case.spacing), endpoint_distance(drawn.mean(0, keepdim=True), case.truth, case.spacing)

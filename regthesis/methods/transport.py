@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 from regthesis import kernels
-from regthesis.case import CAVITY, Case
+from regthesis.case import CAVITY, RIGHT, Case
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.kernels.shapes import Float, Tensor
@@ -20,7 +20,7 @@ from regthesis.methods.base import Pairwise
 from regthesis.methods.velocity import on_case_grid, on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 
-POSE = {"RV": "right ventricle", CAVITY: "left cavity"}  # the structures that tell how a heart lies
+POSE = {RIGHT: "right ventricle", CAVITY: "left cavity"}  # the structures that tell how a heart lies
 
 
 def ladder(
@@ -74,7 +74,7 @@ def _where(case: Case, name: str) -> Tensor:
 def _pose(case: Case) -> tuple[Tensor, float]:
     """Centre of the left cavity in voxels, and the direction of the right ventricle from it, in mm in the plane."""
     check_posed(case)
-    left, right = (torch.nonzero(_where(case, name)).float().mean(0) for name in (CAVITY, "RV"))
+    left, right = (torch.nonzero(_where(case, name)).float().mean(0) for name in (CAVITY, RIGHT))
     dy, dx = ((right - left)[1:] * torch.tensor(case.spacing[1:])).tolist()
     return left, math.atan2(dx, dy)
 
