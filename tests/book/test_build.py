@@ -174,10 +174,15 @@ $$ a $$ (eq-here)
 """
 
 
+ELSEWHERE_LINK = '<a href="../book/x.html#y">T4.1</a>'
+HTML = ELSEWHERE_LINK + '<a href="../chapters/02_background.html#fig-dot">F2.1</a> f[0](x.html)'
+
+
 def test_a_page_alone_says_in_words_what_it_does_not_have(book, no_sphinx):
     number = new_output("display_data", {"text/plain": "3"}, metadata={"scrapbook": {"name": "here"}})
     said = new_output("display_data", {"text/markdown": "{ref}`ex-gone`"})
-    rewritten(book, new_markdown_cell(ELSEWHERE), new_code_cell("say()", outputs=[number, said]))
+    drawn = new_output("display_data", {"text/html": HTML})
+    rewritten(book, new_markdown_cell(ELSEWHERE), new_code_cell("say()", outputs=[number, said, drawn]))
     (source, executed), (root, _, out) = *book[1].items(), book
     assert build_run(root, {source: executed}, out) == out / "html" / "index.html"
     staged = nbformat.read(out / "stage" / "chapters" / "02_background.ipynb", as_version=4)
@@ -188,6 +193,7 @@ def test_a_page_alone_says_in_words_what_it_does_not_have(book, no_sphinx):
         "[a site](https://example.org/page.html) on dots.\n\n$$ a $$ (eq-here)\n"
     )
     assert staged.cells[-1].outputs[1].data["text/markdown"] == "An exercise that is not shown here"
+    assert staged.cells[-1].outputs[2].data["text/html"] == HTML.replace(ELSEWHERE_LINK, "T4.1")
     toc = json.loads((out / "stage" / "_toc.yml").read_text())
     assert [part["chapters"][0]["file"] for part in toc["parts"]] == ["chapters/02_background"]
     assert "| seed | `0` |" in (out / "stage" / "run.md").read_text()

@@ -8,7 +8,7 @@ from pathlib import Path
 from nbformat.v4 import new_markdown_cell
 
 from regthesis.book.press import provenance
-from regthesis.book.press.refer import glued, plain
+from regthesis.book.press.refer import glued, plain, plain_html
 
 __all__ = ["as_page", "in_words", "origins"]
 
@@ -45,8 +45,10 @@ def in_words(notebook, known: Collection[str], pages: Collection[str]) -> None:
         if cell.cell_type == "markdown":
             cell.source = plain(cell.source, known, pages, numbers)
         for data in (output.data for output in cell.get("outputs", []) if "data" in output):
-            for kind in {"text/markdown", "text/html"} & data.keys():
-                data[kind] = plain(data[kind], known, pages, numbers)
+            if "text/markdown" in data:
+                data["text/markdown"] = plain(data["text/markdown"], known, pages, numbers)
+            if "text/html" in data:
+                data["text/html"] = plain_html(data["text/html"], pages)
         figure = cell.metadata.get("mystnb", {}).get("figure", {})
         if "caption" in figure:
             figure["caption"] = plain(figure["caption"], known, pages, numbers)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Collection, Iterable
 
-__all__ = ["glued", "labels", "plain"]
+__all__ = ["glued", "labels", "plain", "plain_html"]
 
 ROLE = re.compile(r"\{(numref|ref|prf:ref|eq|doc|term|glue:text)\}`([^`]+)`")
-LINK = re.compile(r"\[([^]]*)\]\((?!https?:)[^)\s]*(?:\.md|\.ipynb|\.html|#)[^)\s]*\)|<a href=\"\.\./[^>]*>(.*?)</a>")
+LINK = re.compile(r"\[([^]]*)\]\((?!https?:)[^)\s]*(?:\.md|\.ipynb|\.html|#)[^)\s]*\)")
+ANCHOR = re.compile(r"<a href=\"\.\./(?:\w+/)?(\w+)\.html[^>]*>(.*?)</a>", re.DOTALL)
 LABEL = re.compile(r"^\((\S+)\)=|\$\$\s*\((\S+)\)|^\s*:(?:name|label):\s*(\S+)", re.MULTILINE)
 KINDS = {"fig": "a figure", "tab": "a table", "eq": "an equation", "ex": "an exercise", "alg": "an algorithm"}
 ABSENT = "–"
@@ -53,7 +54,12 @@ def plain(text: str, known: Collection[str], pages: Collection[str], numbers: Co
         before = text[: found.start()].rstrip()
         return title or (kind.capitalize() if not before or before[-1] in ".!?" else kind)
 
-    return LINK.sub(lambda found: found[1] or found[2], ROLE.sub(words, text))
+    return LINK.sub(lambda found: found[1], ROLE.sub(words, text))
+
+
+def plain_html(text: str, pages: Collection[str]) -> str:
+    """HTML in which links to other pages of the book than these are words."""
+    return ANCHOR.sub(lambda found: found[0] if found[1] in pages else found[2], text)
 
 
 def _printed(cell) -> list[str]:
