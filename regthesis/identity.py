@@ -6,7 +6,7 @@ segmentation within their bounding box, however the slice is turned or mirrored.
 they share a hash. Outlines drawn by hand do not repeat, so that a segmentation is known again after its image was
 rescaled, cropped or moved by a rounding error. Nothing here is computed in floating point.
 
-A phantom is told by the seed and the number that it was drawn from.
+A phantom is known by the seed and the number that it was drawn from.
 """
 
 from __future__ import annotations

@@ -64,10 +64,10 @@ def number(known: Entry, values: np.ndarray, other: str, cases: int | None, cont
     if known.value is None:
         kept = _inside(known, value)
         return Judgement(computed, "reproduced" if kept else "fails", f"{'in' if kept else 'out of'} the printed range")
-    expected, chance, told = _expected(known, values, cases, control)
+    expected, chance, words = _expected(known, values, cases, control)
     allowed = _own_allowance(known) + 2 * chance
     off, inside = value - expected, abs(value - expected) <= allowed
-    why = f"{off:+.2g} from {told}, {allowed:.2g} allowed"
+    why = f"{off:+.2g} from {words}, {allowed:.2g} allowed"
     return Judgement(computed, "reproduced" if inside else "fails", why)
 
 
@@ -106,8 +106,8 @@ def _expected(known: Entry, values: np.ndarray, cases: int | None, control: np.n
         slope, _ = np.polyfit(control, values, 1)
         rest = values - values.mean() - slope * (control - control.mean())
         shift = slope * (control.mean() - printed.value)
-        told = f"the {known.value + shift:.4g} expected of these cases"
-        return known.value + shift, missing * float(rest.std(ddof=2)), told
+        words = f"the {known.value + shift:.4g} expected of these cases"
+        return known.value + shift, missing * float(rest.std(ddof=2)), words
     spread = float(values.std(ddof=1)) if len(values) > 1 else known.spread or 0.0
     chance = missing * spread if known.statistic == "mean" else 0.0
     return known.value, chance, f"the printed {known.value:g}"

@@ -154,8 +154,8 @@ def agrees(id: str, ours, theirs, why: str, *, tolerance: float = 1e-5, page: st
         raise UserError(f"ledger: {id} needs a reason, and values that are not all zero")
     largest = float(np.abs(theirs).max())
     gap = float(np.abs(ours - theirs).max()) / largest if largest else math.inf
-    told = f"{why}: relative difference {gap:.1e}, {tolerance:.0e} allowed"
-    return _note(known, judge.Judgement("", "reproduced" if gap <= tolerance else "fails", told), page, results)
+    words = f"{why}: relative difference {gap:.1e}, {tolerance:.0e} allowed"
+    return _note(known, judge.Judgement("", "reproduced" if gap <= tolerance else "fails", words), page, results)
 
 
 def redrawn(id: str, figure, carries: Sequence[str] = (), why: str = "", *, page: str = "", results=None) -> Verdict:
@@ -169,8 +169,8 @@ def redrawn(id: str, figure, carries: Sequence[str] = (), why: str = "", *, page
     if not any(ax.has_data() or ax.patches or ax.texts for ax in figure.axes):
         raise UserError(f"ledger: {id}: the picture is empty")
     carried = [entry(one).id for one in carries]
-    told = [*([why] if why else []), f"see {', '.join(carried)}" if carried else "it carries no claim"]
-    return _note(known, judge.Judgement("", "redrawn", "; ".join(told)), page, results)
+    words = [*([why] if why else []), f"see {', '.join(carried)}" if carried else "it carries no claim"]
+    return _note(known, judge.Judgement("", "redrawn", "; ".join(words)), page, results)
 
 
 def _by_patient(known: Entry, values, *others) -> list[np.ndarray | None]:
@@ -238,8 +238,8 @@ def _same_data(known: Entry, grid, cases: int | None) -> str:
     """What is known of the data that count as the same."""
     if known.dataset == "any":
         return "needs no data"
-    told = f"{cases} of {known.counted} patients" if known.counted else "number of patients not printed"
-    return told + (", grid taken as printed" if known.shape and grid is None else "")
+    words = f"{cases} of {known.counted} patients" if known.counted else "number of patients not printed"
+    return words + (", grid taken as printed" if known.shape and grid is None else "")
 
 
 def _note(known: Entry, found: judge.Judgement, page: str, results: Path | str | None) -> Verdict:

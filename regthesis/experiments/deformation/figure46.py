@@ -36,13 +36,13 @@ def judge(sizes: pd.DataFrame, chosen: int, dataset: str, **about) -> list[ledge
     if ENOUGH in dice and least < ENOUGH < most:
         first, then = _change(dice, least, ENOUGH), _change(dice, ENOUGH, most)
         shown = False if then.low > 0 else True if first.low > 0 else None
-        why = f"DICE {_told(first)} from d = {least} to {ENOUGH}, {_told(then)} from there to {most}"
+        why = f"DICE {_text(first)} from d = {least} to {ENOUGH}, {_text(then)} from there to {most}"
         found.append(ledger.claim("C4.41", shown, f"{why}, {first.n} hearts, {dataset}", dataset=dataset, **about))
     if chosen in dice and chosen < most:
         overlap, far = _change(dice, chosen, most), _change(distance, chosen, most)
         worse = overlap.high < 0 or far.low > 0
         shown = True if overlap.low > 0 and far.high < 0 else False if worse else None
-        why = f"from d = {chosen} to {most} DICE {_told(overlap)} and {_told(far)} mm, {overlap.n} hearts, {dataset}"
+        why = f"from d = {chosen} to {most} DICE {_text(overlap)} and {_text(far)} mm, {overlap.n} hearts, {dataset}"
         found.append(ledger.claim("C4.57", shown, why, dataset=dataset, **about))
     return found
 
@@ -62,5 +62,5 @@ def _change(scores: pd.DataFrame, d: int, other: int) -> Interval:
     return mean_interval(scores[other] - scores[d])
 
 
-def _told(change: Interval) -> str:
+def _text(change: Interval) -> str:
     return f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"

@@ -37,7 +37,7 @@ def recognised_from_two(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge(rows: pd.DataFrame, dataset: str, grid=None, **about) -> list[ledger.Verdict]:
-    """Hand to the ledger what the long table `rows` of `recipes.codes` says of groups: claims C4.42 to C4.44.
+    """Hand to the ledger what the long table `rows` of `codes.codes` says of groups: claims C4.42 to C4.44.
 
     Groups are clusters where new patients of every one are told from two components more often than by chance, and
     none where all together are not; between the two nothing is decided.

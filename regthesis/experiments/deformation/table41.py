@@ -89,7 +89,7 @@ def beside(
                 sources.append(run)
                 for column, head in HEADS.items():
                     mark = marks.get(run, {}).get(f"T4.1/{row}/{column}", "")
-                    cells[head].append(_told(found.get(column, pd.Series(dtype=float)), column) + (mark and f" {mark}"))
+                    cells[head].append(_text(found.get(column, pd.Series(dtype=float)), column) + (mark and f" {mark}"))
         if len(sources) > 1:
             lines[row] = {"source": "\n".join(sources)} | {head: "\n".join(cell) for head, cell in cells.items()}
     return pd.DataFrame.from_dict(lines, "index").rename_axis("method")
@@ -99,7 +99,7 @@ def _printed(row: str, column: str) -> str:
     return known.printed if (known := ledger.load().get(f"T4.1/{row}/{column}")) else "–"
 
 
-def _told(cell: pd.Series, column: str) -> str:
+def _text(cell: pd.Series, column: str) -> str:
     return printed_style(cell.mean(), cell.std(), DIGITS[column])
 
 
@@ -194,13 +194,13 @@ def _judge_words(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, about
 def _alike(pairs: Mapping[str, pd.DataFrame]) -> tuple[bool | None, str]:
     """Whether no pair differs at the thesis's level; None where so few cases never could, and why, in words."""
     tests = {other: wilcoxon(both.iloc[:, 0], both.iloc[:, 1]) for other, both in pairs.items()}
-    told = [
+    words = [
         f"{both.iloc[:, 0].mean():.3f} against {both.iloc[:, 1].mean():.3f} of {other}, p = {tests[other].p:.2g}"
         for other, both in pairs.items()
     ]
     differs = any(test.p < LEVEL for test in tests.values())
     few = any(2.0 ** (1 - test.n) >= LEVEL for test in tests.values())
-    return None if few else not differs, f"DICE {'; '.join(told)}, {min(test.n for test in tests.values())} cases"
+    return None if few else not differs, f"DICE {'; '.join(words)}, {min(test.n for test in tests.values())} cases"
 
 
 def _pairs(rows: pd.DataFrame, column: str, first: str, second: str) -> pd.DataFrame:

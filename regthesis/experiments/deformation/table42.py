@@ -20,7 +20,7 @@ STEPS = {"predicted": "EF before (%)", "transported": "EF after (%)", "differenc
 
 
 def values(rows: pd.DataFrame) -> dict[str, float]:
-    """The cells that the long table `rows` of `recipes.transport` fills, in %, by their entries in the ledger.
+    """The cells that the long table `rows` of `transports` fills, in %, by their entries in the ledger.
 
     `difference` is that of the two means, as printed: a gain in one heart pays for a loss in another.
     """
@@ -98,12 +98,12 @@ def judge(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path | Non
     printed = {id.split("/")[1] for id in ledger.load() if id.startswith("T4.2/")}
     in_all = nearer.all() and printed <= set(groups.index)
     shown = True if in_all else False if farther.any() and not nearer.any() else None
-    told = [
+    words = [
         f"{group}: off by {g['by code']:.1f} by code and {g['by ladder']:.1f} by ladder, {g['difference']:+.1f} "
         f"[{g['low']:.1f}, {g['high']:.1f}], p = {g['p']:.1g}, {g['patients']:.0f} patients"
         for group, g in groups.iterrows()
     ]
-    return [*found, ledger.claim("C4.49", shown, "; ".join([*told, dataset]), dataset=dataset, **about)]
+    return [*found, ledger.claim("C4.49", shown, "; ".join([*words, dataset]), dataset=dataset, **about)]
 
 
 def judge_words(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path | None = None) -> ledger.Verdict:
@@ -115,6 +115,6 @@ def judge_words(rows: pd.DataFrame, dataset: str, page: str = "4", results: Path
     weak, thick = (groups.reindex(["DCM", "HCM"]).loc[name] for name in ("DCM", "HCM"))
     shown = True if weak["high"] < 0 and thick["low"] <= 0 <= thick["high"] else None
     shown = False if weak["low"] > 0 or thick["low"] > 0 else shown
-    told = [f"{name} {g['difference']:+.1f} [{g['low']:.1f}, {g['high']:.1f}]" for name, g in groups.iterrows()]
-    why = f"code less ladder in points: {', '.join(told)}, {dataset}"
+    words = [f"{name} {g['difference']:+.1f} [{g['low']:.1f}, {g['high']:.1f}]" for name, g in groups.iterrows()]
+    why = f"code less ladder in points: {', '.join(words)}, {dataset}"
     return ledger.claim("C4.85", shown, why, dataset=dataset, page=page, results=results)
