@@ -1,7 +1,11 @@
 """Every registration method behind one call; a new method is one file in this folder.
 
 A file offers its methods, ready with the parameters of the book, in a list named `METHODS`.
-Other parameters: `dataclasses.replace(methods.get("demons"), sigma=4.0)`.
+Other parameters: `dataclasses.replace(methods.get("demons"), step=0.2)`.
+
+A method derives from `Pairwise`, if it registers two images at a time; from `velocity.VelocityNetwork`, if a trained
+network predicts the velocity of a pair; from `learned.Learned`, if a network predicts something else, such as the
+parameters of a deformation, or sees a whole sequence; or else from `Method`.
 """
 
 from difflib import get_close_matches
