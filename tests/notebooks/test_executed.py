@@ -62,6 +62,14 @@ def test_every_picture_has_caption_name_and_words(executed):
             assert settings.get("image", {}).get("alt"), cell.source
 
 
+def test_a_cell_with_a_figure_shows_nothing_else(executed):
+    """Whatever else it displayed would get the name of the figure too, and the build would fail."""
+    for cell in code(executed):
+        if "figure" in cell.metadata.get("mystnb", {}):
+            shown = [output.data for output in cell.outputs if "data" in output]
+            assert len([data for data in shown if not any("papermill" in kind for kind in data)]) == 1, cell.source
+
+
 def test_ran_to_the_end_without_warnings(executed):
     for cell in code(executed):
         assert cell.execution_count or not cell.source.strip(), cell.source
