@@ -44,7 +44,7 @@ def test_chapter_4_tables_and_draws_them(blobs):
     rows = evaluate.scores(cases, found)
     assert list(evaluate.table(rows, ["DICE", "HD95"]).loc["shift"]) == ["1.000 (0.000)", "0.000 (0.000)"]
     assert "Undef" in table41.beside({"these": rows}).index
-    assert list(table41.apart(rows, ["one"])["shift"].loc[["blob", "fold 1"]]) == [1, 1]
+    assert list(table41.apart(rows, ["one"])["shift"].loc[["DICE, blob", "DICE, fold 1"]]) == [1, 1]
     one = {name: some[0] for name, some in found.items()}
     figure = registrations.side_by_side(cases[0], one, cases[0].middle)
     assert len(figure.axes) == 6 * 3 + 2  # target and two methods, and two bars

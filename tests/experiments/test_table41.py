@@ -207,7 +207,8 @@ def test_networks_as_they_are_take_the_place_of_smoothed_ones():
 def test_apart_has_a_line_a_group_structure_and_metric():
     rows = study({"s3": {"DICE": 0.8, "Grad Det-Jac": 0.015}, "demons": {"DICE": 0.7, "Grad Det-Jac": 0.02}}, cases=2)
     found = table41.apart(rows, ["p0"])
-    assert list(found) == ["s3", "demons"] and list(found.index)[:4] == ["group NOR", "LV", "RV", "fold 1"]
-    assert found.loc["Grad Det-Jac"].round(1).tolist() == [1.5, 2.0]
+    assert list(found) == ["s3", "demons"]
+    assert list(found.index)[:5] == [f"DICE, {part}" for part in ("all", "group NOR", "LV", "RV", "fold 1")]
+    assert found.loc[table41.HEADS["GradDetJac"]].round(1).tolist() == [1.5, 2.0]
     own = rows[(rows["method"] == "s3") & (rows["metric"] == "DICE") & (rows["case"] == "p0")]
-    assert found.loc["fold 1", "s3"] == pytest.approx(own["value"].mean())
+    assert found.loc["DICE, fold 1", "s3"] == pytest.approx(own["value"].mean())

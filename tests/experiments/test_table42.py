@@ -88,7 +88,7 @@ def test_the_printed_layout_has_a_line_a_source_and_the_marks():
     rows = transports(STEADY, STEADY, patients=2)
     table = table42.beside(rows, table42.judge(rows, "acdc"))
     assert list(table.index) == ["HCM", "DCM"] and len(table.columns) == 7  # as printed, and the source
-    assert table.loc["HCM", "difference (points), ladder"].splitlines() == ["6.1", "3.0 ○"]
+    assert table.loc["HCM", "diff. (points), ladder"].splitlines() == ["6.1", "3.0 ○"]
     assert table.loc["DCM", "EF before (%), code"].splitlines() == ["12.7 (7)", "40.0 (0) ○"]
 
 

@@ -16,7 +16,7 @@ __all__ = ["beside", "compared", "judge", "judge_words", "off", "values"]
 
 LEVEL = 0.05
 WAYS = {"PL": "ladder", "Our": "code"}
-STEPS = {"predicted": "EF before (%)", "transported": "EF after (%)", "difference": "difference (points)"}
+STEPS = {"predicted": "EF before (%)", "transported": "EF after (%)", "difference": "diff. (points)"}
 
 
 def values(rows: pd.DataFrame) -> dict[str, float]:
