@@ -18,7 +18,7 @@ from PIL import Image
 __all__ = ["Player"]
 
 HERE = Path(__file__).parent
-COLOURS = 64  # of a frame's palette
+COLOURS = 160  # of a frame's palette
 DPI = 115  # of a frame: a little finer than a page's text
 
 
@@ -95,7 +95,7 @@ def _drawn(figure: Figure) -> Image.Image:
     figure.set_layout_engine("none")  # where the same figure comes again, nothing jumps
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     plt.close(figure)
-    return picture.quantize(COLOURS, dither=Image.Dither.NONE)
+    return picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # thin lines count too
 
 
 def _encoded(picture: Image.Image, form: str) -> bytes:

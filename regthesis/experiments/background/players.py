@@ -78,7 +78,7 @@ def beat(
     velocity is that of end systole: it is followed to its end, and then back. `roads` has the areas (cm2) from frame 1
     on by the way of tracking, `masks` those of the frames that have a mask, end systole the last of them.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 2.6), width_ratios=(1, 1, 1.2))
+    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 2.6), width_ratios=(1, 1, 1.5))
     shown = {"vmin": float(cine.min()), "vmax": float(cine.max())}
     es, frames = max(masks), len(cine)
     carried = torch.cat([outlines, tracked.warp_labels(outlines)])
@@ -104,5 +104,6 @@ def _draw_roads(ax: Axes, roads: Mapping[str, np.ndarray], masks: Mapping[int, f
     for (name, values), colour in zip(roads.items(), ("blue", "orange", "green"), strict=False):
         ax.plot(range(len(values) + 1), [masks[0], *values], "-", marker=".", color=PALETTE[colour], label=name)
     ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=7, label="masks", zorder=0)
-    ax.set(xlabel="frame", ylabel="area of the left cavity (cm²)", ylim=(0, None))
-    ax.legend(loc="upper center")
+    highest = max(map(max, [*roads.values(), masks.values()]))
+    ax.set(title="area of the left cavity (cm²)", xlabel="frame", ylim=(0, 1.6 * highest))
+    ax.legend(loc="upper center", ncols=2, fontsize="small", columnspacing=1, handlelength=1.5)
