@@ -31,9 +31,8 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
         return version(name)
 
     monkeypatch.setattr(doctor, "version", lacking)
-    said = lines()
-    assert said["packages"].endswith("missing: pandas; add them with pip install regthesis")
-    assert "missing: antspyx; add them with pip install 'regthesis[peers]'" in said["baselines"]
+    assert doctor.PARTS["packages"]().endswith("missing: pandas; add them with pip install regthesis")
+    assert "missing: antspyx; add them with pip install 'regthesis[peers]'" in doctor.PARTS["baselines"]()
 
 
 @pytest.mark.parametrize("part", ["processor", "kernels"])

@@ -23,10 +23,11 @@ def modules():
         yield from [f"{name}.{module.name}" for module in inside] if all_inside else [name]
 
 
+@pytest.fixture(scope="module")
 def things():
-    """The functions and classes of the pages."""
-    for module in modules():
-        yield from ((f"{module}.{name}", getattr(import_module(module), name)) for name in api.public(module))
+    """The functions and classes of the pages by name."""
+    offered = [(module, name) for module in modules() for name in api.public(module)]
+    return {f"{module}.{name}": getattr(import_module(module), name) for module, name in offered}
 
 
 def members(name, thing):
@@ -51,12 +52,12 @@ def test_every_room_has_a_page():
     assert {f"regthesis.{room}" for room in ROOMS} <= {name for name, _ in BLOCKS}
 
 
-def test_every_public_name_says_what_it_does():
-    assert [name for name, thing in things() if not inspect.getdoc(thing)] == []
+def test_every_public_name_says_what_it_does(things):
+    assert [name for name, thing in things.items() if not inspect.getdoc(thing)] == []
 
 
-def test_every_docstring_can_be_read_as_a_page():
-    known = dict(things()) | {name: import_module(name) for name in modules()}
+def test_every_docstring_can_be_read_as_a_page(things):
+    known = things | {name: import_module(name) for name in modules()}
     classes = {name: thing for name, thing in known.items() if inspect.isclass(thing)}
     known |= {key: part for name, thing in classes.items() for key, part in members(name, thing)}
     docs = {name: thing.__doc__ for name, thing in known.items() if thing.__doc__}

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -12,6 +13,7 @@ PAGE = (ROOT / "book" / "notation.md").read_text("utf-8")
 TENSOR = {"batch", "channel", "space"}  # axes in the shapes of type hints, which are strings
 
 
+@cache
 def names_of_the_code() -> set[str]:
     """Every name, argument, attribute, function and class of the package."""
     found = set()
