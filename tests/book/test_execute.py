@@ -471,6 +471,18 @@ def test_cells_that_need_what_the_data_lack_do_not_run(book, monkeypatch):
     assert "this needs groups of patients, which" in nbformat.read(done, as_version=4).cells[-1].source
 
 
+@pytest.mark.slow
+def test_the_book_is_run_and_built_and_then_unchanged(book, no_sphinx, monkeypatch):
+    monkeypatch.chdir(book)
+    page, executed = book / "_build" / "html" / "index.html", book / "_build" / "executed" / "quick"
+    first = CliRunner().invoke(main, ["book"])
+    assert first.exit_code == 0 and first.stdout == f"{page.as_uri()}\n" and "pages: building" in first.stderr
+    before = {path.name: path.stat().st_mtime_ns for path in executed.iterdir()}
+    assert sorted(before) == ["02_background.ipynb", "scorecard.ipynb"]
+    assert "pages: unchanged" in CliRunner().invoke(main, ["book"]).stderr
+    assert {path.name: path.stat().st_mtime_ns for path in executed.iterdir()} == before
+
+
 def test_a_file_of_ones_own_in_out_stays(book, monkeypatch):
     monkeypatch.chdir(book)
     (book / "own").mkdir()
