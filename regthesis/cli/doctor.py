@@ -18,10 +18,10 @@ SHOWN = ("torch", "numpy", "scipy", "SimpleITK")
 def doctor():
     """Say in a dozen lines what is installed, what it runs on, and what is missing; ends with 0 in any case."""
     for name, say in PARTS.items():
-        click.echo(f"{name:<10} {_or_reason(say)}")
+        click.echo(f"{name:<10} {say_or_why(say)}")
 
 
-def _or_reason(say: Callable[[], str]) -> str:
+def say_or_why(say: Callable[[], str]) -> str:
     """What `say` has to say, or in one line why it cannot: a doctor does not fall ill."""
     try:
         return say()
