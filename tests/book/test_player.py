@@ -10,11 +10,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 from regthesis.book.press.page import as_page
-from regthesis.book.show.player import Player
+from regthesis.book.show.player import DPI, Player
+from regthesis.book.show.style import COLOURS
 
 
 def frame(shade):
@@ -62,6 +64,19 @@ def test_the_page_gives_it_the_words_of_its_cell():
     page = as_page(new_notebook(cells=[cell], metadata={"regthesis": {"run": run}}), Path())
     (picture,) = re.findall("<img [^>]*>", page.cells[0].outputs[0].data["text/html"])
     assert picture.count("alt=") == 1 and 'alt="A heart &amp; a grid."' in picture
+
+
+def test_few_pixels_of_a_colour_keep_it_among_many_greys():
+    figure, ax = plt.subplots(figsize=(3, 2))
+    ax.imshow(np.random.default_rng(0).random((40, 60)), cmap="gray", extent=(0, 60, 0, 40))
+    for height, colour in enumerate(COLOURS.values()):
+        ax.plot((5, 55), (2 * height + 2, 2 * height + 4), color=colour, linewidth=1)
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    shown = np.asarray(Player([figure], {"t": "x"}).first.convert("RGB")).astype(int)
+    assert np.abs(shown - drawn).max() < 30
 
 
 def test_figures_are_closed_while_they_come():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from regthesis import kernels
 from regthesis.book.show.player import Player
@@ -106,4 +107,6 @@ def _draw_roads(ax: Axes, roads: Mapping[str, np.ndarray], masks: Mapping[int, f
     ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=7, label="masks", zorder=0)
     highest = max(map(max, [*roads.values(), masks.values()]))
     ax.set(title="area of the left cavity (cm²)", xlabel="frame", ylim=(0, 1.6 * highest))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(loc="upper center", ncols=2, fontsize="small", columnspacing=1, handlelength=1.5)
