@@ -119,7 +119,7 @@ def test_a_chapter_ends_with_what_to_take_away(page):
     assert title == "Summary" and len(re.findall(r"^- ", last, re.MULTILINE)) >= 3
 
 
-@every_chapter
+@every_page
 def test_tables_and_figures_of_the_print_are_said_to_be_the_thesis_s(page):
     settings = [cell.metadata.get("mystnb", {}) for cell in cells(page, "code")]
     told = [prose(page), *(s.get("figure", {}).get("caption", "") for s in settings)]
