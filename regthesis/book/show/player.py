@@ -18,7 +18,7 @@ from PIL import Image
 __all__ = ["Player"]
 
 HERE = Path(__file__).parent
-COLOURS = 160  # of a frame's palette
+GREY, COLOUR = 5, 25.5  # steps of 255 by which a frame's pixels are rounded, so that it takes little room
 DPI = 115  # of a frame: a little finer than a page's text
 
 
@@ -66,7 +66,7 @@ class Player:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         """The player, and its first frame alone for what shows no HTML."""
-        png = base64.b64encode(_encoded(self.first, "PNG")).decode()
+        png = _encoded(self.first, "PNG", optimize=True)
         return {"text/html": self.html(), "image/png": png, "text/plain": repr(self)}
 
     def html(self) -> str:
@@ -93,19 +93,19 @@ def _drawn(figure: Figure) -> Image.Image:
     canvas = FigureCanvasAgg(figure)  # one that closing does not take away
     canvas.draw()
     figure.set_layout_engine("none")  # where the same figure comes again, nothing jumps
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(float)
     plt.close(figure)
-    return picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # thin lines count too
+    grey = np.ptp(pixels, axis=2, keepdims=True) < 16  # a picture of a heart stays without a tinge
+    means = pixels.mean(axis=2, keepdims=True)
+    rounded = np.where(grey, GREY * np.round(means / GREY), COLOUR * np.round(pixels / COLOUR))
+    return Image.fromarray(rounded.round().astype(np.uint8))
 
 
-def _encoded(picture: Image.Image, form: str) -> bytes:
+def _encoded(picture: Image.Image, form: str, **how) -> str:
     out = io.BytesIO()
-    if form == "PNG":
-        picture.save(out, "PNG", optimize=True)
-    else:
-        picture.convert("RGB").save(out, "WEBP", lossless=True, quality=80)
-    return out.getvalue()
+    picture.save(out, form, **how)
+    return base64.b64encode(out.getvalue()).decode()
 
 
 def _address(picture: Image.Image) -> str:
-    return "data:image/webp;base64," + base64.b64encode(_encoded(picture, "WEBP")).decode()
+    return "data:image/webp;base64," + _encoded(picture, "WEBP", lossless=True, quality=80)
