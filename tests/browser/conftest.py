@@ -48,13 +48,15 @@ def look(request):
 @pytest.fixture(scope="session")
 def opened(browser, page, look):
     """The page, opened from the file system at a width and in a colour scheme, its mathematics set."""
+    wait = pytest.importorskip("selenium.webdriver.support.wait")
     width, scheme = look
     screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
     load(browser, (HTML / page).as_uri())
-    assert browser.execute_script("return document.documentElement.dataset.theme || arguments[0]", scheme) == scheme
+    theme = "return document.documentElement.dataset.theme || arguments[0]"  # a page that only leads on has none
+    wait.WebDriverWait(browser, 5).until(lambda browser: browser.execute_script(theme, scheme) == scheme)
     yield browser
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
