@@ -215,6 +215,10 @@ def _train(out: str) -> tuple:
     return "trained", options, ("checkpoint.safetensors", "weights.safetensors"), None
 
 
+def _doctor(rng: Random) -> tuple:
+    return "acdc", [], (), None
+
+
 def _run(rng: Random) -> tuple:
     chosen = rng.choice([["-p", "seed", "3"], ["-p", "rate", "0.1"], ["-p", "name", "b"], ["-p", "sizes", "[3]"], []])
     return "book", ["1", *chosen, "--profile", "quick"], (), "_build"
@@ -234,6 +238,7 @@ CALLS = {
     "codes": _recorded,
     "transport": _recorded,
     "judge": _judge,
+    "doctor": _doctor,
     "train deformation": _deformation,
     "train voxelmorph": _voxelmorph,
     "run": _run,
