@@ -64,6 +64,7 @@ def opened(browser, page, look):
 
 def load(browser, address: str) -> None:
     """Open a page and wait for its mathematics; `asked_for` and `complaints` are then those of this loading."""
+    browser.get("about:blank")  # what the page before still had to say is no part of this one
     browser.get_log("performance"), browser.get_log("browser")
     browser.get(address)
     browser.execute_async_script(
