@@ -41,6 +41,11 @@ def test_no_text_needs_scrolling_sideways(opened):
     assert opened.execute_script(STICKING_OUT) == []
 
 
+def test_no_code_is_cut_on_a_screen(opened):
+    if opened.execute_script("return innerWidth") > 1000:  # on a phone it scrolls in its own box
+        assert opened.execute_script(CUT) == []
+
+
 def test_text_stands_out_from_its_ground(opened):
     pale = opened.execute_script(CONTRAST)
     assert [(text, ratio) for text, ratio in pale if ratio < 4.5] == []
@@ -61,6 +66,11 @@ def test_players_move_by_keyboard(opened):
 def test_a_page_is_no_burden(opened):
     assert Path(unquote(urlparse(opened.current_url).path)).stat().st_size < 12e6
 
+
+CUT = """
+return [...document.querySelectorAll('article div.cell_input pre')]
+  .filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth).map(e => e.textContent.slice(0, 60));
+"""
 
 STICKING_OUT = """
 const scrolls = e => { for (; e; e = e.parentElement)
