@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from regthesis.book.chapters import Page, check_origin, find_page, notebook_pages, profile_parameters, typed
-from regthesis.book.press import build
+from regthesis.book.press import build, resume
 from regthesis.book.press.execute import execute, execute_all, run_name
 from regthesis.book.press.resume import data_hash, inputs
 from regthesis.cli import main
@@ -173,6 +173,16 @@ def test_every_input_counts(book, name):
         changed.write_bytes(b"other")
     after = inputs(source, parameters, book)
     assert {key for key in before if before[key] != after[key]} == {name}
+
+
+def test_a_baseline_that_is_installed_later_counts(book, monkeypatch):
+    (book / "requirements-peers.lock").write_text("# heavy\nvoxel_morph==0.3\n")
+    source, found = book / "chapters" / "02_background.md", set()
+    for version in (None, "0.3", "0.4"):
+        peers = [SimpleNamespace(name="Voxel.Morph", version=version)] if version else []
+        monkeypatch.setattr(resume, "distributions", lambda peers=peers: peers)
+        found.add(inputs(source, {}, book)["environment"])
+    assert len(found) == 3
 
 
 def test_data_hash_sees_names_sizes_and_the_end_of_contents(tmp_path):

@@ -3,9 +3,11 @@
 import csv
 import hashlib
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from glob import escape
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,17 @@ def inputs(source: Path, parameters: dict[str, Any], root: Path) -> dict[str, st
         "parameters": _digest([json.dumps(parameters, sort_keys=True, default=str).encode()]),
         "package": files_hash([*code, *shipped], root),
         "data": _digest([data_hash(folder, times=True).encode() for folder in folders]),
-        "environment": _digest([sys.version.encode(), _read(root / "requirements.lock")]),
+        "environment": _digest([sys.version.encode(), *_versions(root)]),
     }
+
+
+def _versions(root: Path) -> Iterator[bytes]:
+    """The installed version of each package that the book's locks name; a peer may be missing, and come later."""
+    there = {re.sub("[-_.]+", "-", it.name).lower(): it.version for it in distributions() if it.name}
+    for lock in (root / "requirements.lock", root / "requirements-peers.lock"):
+        for line in lock.read_text("utf-8").splitlines() if lock.is_file() else ():
+            if name := re.match("[A-Za-z0-9._-]+", line):
+                yield f"{name[0]} {there.get(re.sub('[-_.]+', '-', name[0]).lower())}".encode()
 
 
 def files_hash(paths: Iterable[Path], root: Path) -> str:
@@ -76,7 +87,3 @@ def _digest(parts: Iterable[bytes]) -> str:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()[:16]
-
-
-def _read(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
