@@ -179,7 +179,8 @@ def _judge_words(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, about
     if "demons" in error:
         mean, low, high, n = mean_interval(error["demons"])
         shown = bool(mean < 0) if low * high > 0 else None  # nan, of a single heart, is not above 0
-        why = f"demons off by {mean:+.1f} points [{low:+.1f}, {high:+.1f}], {n} HCM hearts, {about['dataset']}"
+        bounds = f" [{low:+.1f}, {high:+.1f}]" if n > 1 else ""
+        why = f"demons off by {mean:+.1f} points{bounds}, n = {n} with HCM, {about['dataset']}"
         found.append(ledger.claim("C4.61", shown, why, **noted))
     other_loss = "VoxelMorph also has another loss and another prior"
     for id, row, others, more in (("C4.50", "VM", ["S3"], other_loss), ("C4.67", "S1", ["Dem", "SyN"], "")):
