@@ -1,13 +1,26 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and JSON that may be broken."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from regthesis.errors import UserError
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises OSError where it cannot be read, and ValueError where it is no JSON, or nested too deep for one.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path}: nested too deep") from None
 
 
 @contextmanager

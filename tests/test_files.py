@@ -3,7 +3,7 @@
 import pytest
 
 from regthesis.errors import UserError
-from regthesis.files import whole
+from regthesis.files import read_json, whole
 
 PASS = [RuntimeError("a bug"), KeyboardInterrupt(), FileNotFoundError(2, "No such file", "/other/file"), ValueError()]
 
@@ -42,3 +42,11 @@ def test_a_complete_write_takes_the_place(tmp_path):
         part.write_text("after")
         assert part.suffix == ".csv" and not path.exists()
     assert path.read_text() == "after" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\udcff"])
+def test_broken_json_is_a_value_error(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text, errors="surrogateescape")
+    with pytest.raises(ValueError):
+        read_json(path)

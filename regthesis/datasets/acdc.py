@@ -6,7 +6,6 @@ such as the hearts of Sunnybrook.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from regthesis.case import Case
 from regthesis.datasets.acdc_files import LABELS, frame_file, read_cine, read_info, read_mask, read_motion
 from regthesis.datasets.dataset import CommonGrid, Dataset
 from regthesis.errors import UserError
+from regthesis.files import read_json
 from regthesis.geometry import Grid, background, check_grid, resample, zscored
 from regthesis.identity import identity_of, phantom_identity
 from regthesis.images import read_image, read_labels
@@ -88,7 +88,7 @@ class ACDC(Dataset):
             return found
         about = self.root / "phantom.json"
         try:
-            seed = int(json.loads(about.read_text())["seed"])
+            seed = int(read_json(about)["seed"])
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{about}: broken; delete the folder and make the phantom again") from None
         return found | phantom_identity(seed, id)
@@ -156,7 +156,7 @@ def read(root: Path | str, patient: str, grid: str | CommonGrid = FULL, sequence
 
 @lru_cache(maxsize=8)
 def _origin(root: Path) -> str:
-    register = json.loads(REGISTER.read_text()) if REGISTER.is_file() else {}  # a package may lie without its data
+    register = read_json(REGISTER) if REGISTER.is_file() else {}  # a package may lie without its data
     known = {mark for marks in register.values() for mark in marks}
     drawn = [identity_of([], _masks(root / patient)) for patient in ACDC(root).ids()]
     recognised = sum(not known.isdisjoint(marks) for marks in drawn)

@@ -16,7 +16,7 @@ from regthesis.datasets import Dataset
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import locked
 from regthesis.evaluate.structures import Structures
-from regthesis.files import whole
+from regthesis.files import read_json, whole
 from regthesis.methods import Method
 from regthesis.shipped import CHECKOUT
 from regthesis.train import weights_hash
@@ -98,7 +98,7 @@ def read(out: Path) -> dict:
         UserError: it is broken.
     """
     try:
-        about = json.loads((out / "run.json").read_text("utf-8"))
+        about = read_json(out / "run.json")
         texts = [about["command"], about["data"], about["profile"]]
         tables = [about.get("missing", {}), *about.get("methods", {}).values()]
         if all(isinstance(it, str) for it in texts) and all(isinstance(it, dict) for it in tables):

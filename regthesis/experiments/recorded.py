@@ -1,12 +1,12 @@
 """Recorded runs, read: the rows that a run left under `data/recorded`, with what its description says."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from regthesis.errors import UserError
 from regthesis.evaluate.growing import CONVERTERS
+from regthesis.files import read_json
 from regthesis.shipped import DATA
 
 __all__ = ["chosen_on", "read_run"]
@@ -22,7 +22,7 @@ def read_run(run: Path | str) -> pd.DataFrame:
     run = Path(run)
     try:
         rows = pd.read_csv(run / "records.csv", converters=CONVERTERS, float_precision="round_trip")
-        rows.attrs |= json.loads((run / "run.json").read_text("utf-8"))
+        rows.attrs |= read_json(run / "run.json")
     except (OSError, ValueError):
         raise UserError(f"{run}: no recorded run with records.csv and run.json; check the name") from None
     return rows

@@ -102,6 +102,8 @@ def make(folder: Path, run: Callable[[list[str], Path], int]) -> None:
         (folder / where).mkdir(exist_ok=True)
         code = run(words.split(), folder / where)
         assert code == 0, f"regthesis {words}, on inputs without a fault, exits with {code}"
+    shutil.copytree(folder / "book", folder / "paged")
+    _text(folder / "paged" / "_config.yml", "title: A book\nonly_build_toc_files: true\n")
 
 
 def _images(folder: Path) -> None:
@@ -221,7 +223,7 @@ def _doctor(rng: Random) -> tuple:
 
 def _run(rng: Random) -> tuple:
     chosen = rng.choice([["-p", "seed", "3"], ["-p", "rate", "0.1"], ["-p", "name", "b"], ["-p", "sizes", "[3]"], []])
-    return "book", ["1", *chosen, "--profile", "quick"], (), "_build"
+    return "paged", ["1", *chosen, "--profile", "quick"], (), "_build"
 
 
 def _book(rng: Random) -> tuple:

@@ -103,8 +103,10 @@ def _is_below(name: str, out: str) -> bool:
 
 
 def _is_scratch(name: str, after: Tree) -> bool:
-    """A hidden file is scratch, except the empty lock of a file that is there, and Jupyter's folder."""
+    """A hidden file is scratch, except the empty lock of a file that is there, and what marks built pages."""
     folder, last = os.path.split(name)
+    if os.path.basename(folder) == "html" and last in (".buildinfo", ".stage"):
+        return False
     if last.endswith(".lock"):
         return os.path.join(folder, last[1:-5]) not in after
     return last.startswith(".") or last.endswith((".tmp", "~"))

@@ -29,7 +29,7 @@ import pandas as pd
 from regthesis.book.ledger import judge
 from regthesis.book.ledger.printed import Entry, entry, load
 from regthesis.errors import UserError
-from regthesis.files import whole
+from regthesis.files import read_json, whole
 
 __all__ = ["BESIDE", "VERDICTS", "Entry", "Verdict", "agrees", "check", "claim", "entry", "load", "read", "redrawn"]
 
@@ -264,7 +264,7 @@ def read(file: Path | str) -> dict[str, Verdict]:
     Raises `UserError` where there are none.
     """
     try:
-        verdicts = {noted["id"]: Verdict(**noted) for noted in json.loads(Path(file).read_text("utf-8"))["verdicts"]}
+        verdicts = {noted["id"]: Verdict(**noted) for noted in read_json(Path(file))["verdicts"]}
         if {verdict.verdict for verdict in verdicts.values()} <= {*VERDICTS, *BESIDE}:
             return verdicts
         raise ValueError

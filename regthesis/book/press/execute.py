@@ -1,7 +1,6 @@
 """Run a page once: MyST markdown, papermill, an executed notebook that carries the hashes of its inputs."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from regthesis.book.press import provenance
 from regthesis.book.press.needs import needs_of, without
 from regthesis.book.press.resume import files_hash, inputs
 from regthesis.errors import ChapterError, UserError
-from regthesis.files import whole
+from regthesis.files import read_json, whole
 from regthesis.train.parallel import check_device
 
 __all__ = ["execute", "execute_all", "executed_from", "run_name"]
@@ -129,8 +128,9 @@ def _verdicts(page: Page, results: Path) -> Path:
 def executed_from(notebook: Path) -> dict[str, str]:
     """The hashes of the inputs that an executed notebook was made from; empty where there is none."""
     try:
-        return json.loads(notebook.read_text())["metadata"]["regthesis"]["inputs"]
-    except (OSError, ValueError, KeyError):
+        found = read_json(notebook)["metadata"]["regthesis"]["inputs"]
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 

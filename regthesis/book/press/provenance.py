@@ -1,7 +1,6 @@
 """Where a figure or a table comes from, in one line under it: commit, data, profile, device, seconds."""
 
 import html
-import json
 import os
 import platform
 import re
@@ -11,6 +10,7 @@ from typing import Any
 
 from regthesis.book.press.resume import data_hash
 from regthesis.errors import UserError
+from regthesis.files import read_json
 
 __all__ = ["collect", "commit", "line", "machine", "processor", "recorded_line", "time_line"]
 
@@ -83,7 +83,7 @@ def recorded_line(folder: Path) -> str:
         UserError: there is no such run, or it does not say its commit and command.
     """
     try:
-        run = json.loads((folder / "run.json").read_text("utf-8"))
+        run = read_json(folder / "run.json")
         run = run | run.get("machine", {})
         command = f"<code>{html.escape(run['command'])}</code>"
         return _line([f"recorded run <code>{html.escape(folder.name)}</code>", *_facts(run), command])

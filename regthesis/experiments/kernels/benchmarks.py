@@ -1,6 +1,5 @@
 """The record of `make bench` as tables and a plot: times, memory, bandwidth, growth with size and window."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from regthesis.book.show.style import PALETTE, WIDTH
 from regthesis.errors import UserError
+from regthesis.files import read_json
 
 __all__ = ["COLOURS", "Record", "read"]
 
@@ -33,7 +33,7 @@ def read(folder: Path | str) -> "Record":
     """
     folder = Path(folder)
     try:
-        about = json.loads((folder / "run.json").read_text("utf-8"))
+        about = read_json(folder / "run.json")
         return Record(pd.read_csv(folder / "results.csv", float_precision="round_trip"), about)
     except OSError:
         raise UserError(f"{folder}: no record of a benchmark; `make bench` makes one") from None
