@@ -73,6 +73,14 @@ BAD = {
         ["train", "deformation", "{0}", "--out", "{0}/o", "--fold", "6"],
         "expected 0 (none left out) to 5",
     ),
+    "a weight for two of three scales": (
+        ["train", "deformation", "{0}", "--out", "{0}/o", "--scale-weights", "1,0.5"],
+        "expected numbers >= 0 with commas, 3 in all",
+    ),
+    "no weight of a scale": (
+        ["train", "deformation", "{0}", "--out", "{0}/o", "--scales", "1", "--scale-weights", "nan"],
+        "1 in all",
+    ),
     "no such device": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "gpu"], "use cpu or cuda"),
     "no such GPU": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "cuda:77"], "no GPU of that name"),
     "no such device to register on": ([*PAIR, "--out", "{0}/o", "--device", "mps"], "use cpu or cuda"),

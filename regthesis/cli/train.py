@@ -7,6 +7,7 @@ import click
 
 from regthesis.cli.group import main
 from regthesis.cli.shared import commit, grid_option, names_of, plain_errors
+from regthesis.errors import UserError
 
 POSITIVE = click.FloatRange(0, min_open=True)
 
@@ -35,6 +36,19 @@ def _training(command):
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), plain_errors(command))
 
 
+def _scale_weights(text, scales):
+    """Numbers with commas between them, one for each scale."""
+    try:
+        weights = [float(word) for word in names_of(text)]
+    except ValueError:
+        weights = []
+    if len(weights) != scales or not all(0 <= weight < float("inf") for weight in weights):
+        raise UserError(
+            f"--scale-weights {text!r}: expected numbers >= 0 with commas, {scales} in all, one for each scale"
+        )
+    return weights
+
+
 def _train(build, root, out, folds, skip, steps, rate, patience, **arguments):
     from dataclasses import replace
 
@@ -52,7 +66,12 @@ def _train(build, root, out, folds, skip, steps, rate, patience, **arguments):
 @click.option("--scales", type=click.IntRange(1, 3), default=3, help="1 is S1, 3 is S3.")
 @click.option("--latent", type=click.IntRange(1), default=32, help="Length of z.")
 @click.option("--neck", type=click.IntRange(1), default=3, help="Channels on either side of z.")
-def deformation(scales, latent, neck, **arguments):
+@click.option("--aligned", is_flag=True, help="Images and velocities of each scale lie where its features do.")
+@click.option("--moving-features", type=click.IntRange(0, 14), default=0, help="Of the moving image, for the decoder.")
+@click.option("--weight", type=POSITIVE, help="Of the match in the loss, lambda; the default is the thesis's 5000.")
+@click.option("--scale-weights", help="One for each scale, finest first, with commas; without it all are 1.")
+@click.option("--free-bits", type=click.FloatRange(0), help="Nats that each number of z may say for nothing.")
+def deformation(scales, latent, neck, aligned, moving_features, weight, scale_weights, free_bits, **arguments):
     """Train the network of chapter 4 on the pairs of ROOT.
 
     ROOT is a folder in ACDC's layout, or a CSV of own pairs. Those are resampled to one grid: that of the first pair,
@@ -60,7 +79,14 @@ def deformation(scales, latent, neck, **arguments):
     """
     from regthesis.models.deformation import DeformationCVAE
 
-    _train(lambda grid: DeformationCVAE(grid.shape, grid.spacing, latent, scales, neck=neck), **arguments)
+    weights = None if scale_weights is None else _scale_weights(scale_weights, scales)
+    loss = dict(weight=weight, scale_weights=weights, free_bits=free_bits)
+    form = dict(neck=neck, aligned=aligned, moving_features=moving_features)
+    _train(
+        lambda grid: DeformationCVAE(grid.shape, grid.spacing, latent, scales, **form),
+        loss_arguments={name: value for name, value in loss.items() if value is not None},
+        **arguments,
+    )
 
 
 @train.command()

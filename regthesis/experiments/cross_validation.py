@@ -37,6 +37,7 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     mixed: bool = False,
+    loss_arguments: dict | None = None,
     about: dict | None = None,
 ) -> dict:
     """Train the network that `build` makes for a grid on all folds but number `fold`; the card of its weights.
@@ -47,7 +48,8 @@ def train(
     `skip` names patients that are kept out of everything. The card lists who was trained and validated on, and the
     identity of everybody, by which `regthesis.weights` knows whom the network has not seen. Masks of the validation
     patients, of those who have a structure in both, draw the curve of DICE; without masks it is that of the loss. The
-    last weights are kept, or with the schedule's `patience` those of the best validation.
+    last weights are kept, or with the schedule's `patience` those of the best validation. `loss_arguments` are further
+    ones of the network's loss.
 
     Raises:
         UserError: a broken or unknown patient, too few of them, none to measure on, a fold that is not there or empty,
@@ -74,6 +76,7 @@ def train(
         augment=RandomAffine(common.spacing, shift=0.05),
         validation=pairs(measurable, masks=masked),
         measure=lost_overlap if masked else None,
+        loss_arguments=loss_arguments,
         seed=seed,
         device=device,
         mixed=mixed,

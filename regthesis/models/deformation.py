@@ -1,6 +1,6 @@
 """The probabilistic multi-scale registration network of chapter 4: a conditional variational autoencoder."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,10 +9,13 @@ from torch.nn.functional import leaky_relu
 
 from regthesis import kernels
 from regthesis.kernels.shapes import Float, Number, Tensor
+from regthesis.models.grids import AlignedCorners, AlignedFeatures
+from regthesis.models.kl import kl_to_prior, kl_with_free_bits
 
 STEPS = 4  # squarings of the exponential, N in section 4.3
 KERNEL = 15  # voxels, the length of the Gaussian layer's kernel in section 4.3
 REACH = 1 / 3  # the tanh's share of half the grid's extent: the most that one scale adds to the velocity
+MOST_FEATURES = 14  # of the moving image: beside them and the image itself, one channel of 16 is left to the decoder
 SLOPE = 0.2  # of the leaky ReLUs for negative values; the thesis does not print its own
 
 
@@ -36,7 +39,14 @@ class DeformationCVAE(nn.Module):
     number of channels on either side of the fully connected layers. 425 k parameters at 32 x 128 x 128; the thesis
     had 420 k.
 
-    Raises ValueError for a grid that three halvings do not fit, a wrong spacing, or scales other than 1, 2 or 3.
+    Two options go beyond the thesis. With `aligned` the image and the velocity of each scale lie where the features of
+    that scale do (`AlignedFeatures`), else the corners of all scales lie on each other (`AlignedCorners`). With
+    `moving_features` the decoder sees as many features of the moving image at each size, beside the image: a small
+    encoder makes them of that image alone. One more convolution a scale fuses them with the decoder's own, which are
+    fewer then. With 8 there are 437 k parameters. The velocity is f(z, M) still.
+
+    Raises ValueError for a grid that three halvings do not fit, a wrong spacing, scales other than 1, 2 or 3, or more
+    than 14 features of the moving image.
     """
 
     steps = STEPS
@@ -49,6 +59,8 @@ class DeformationCVAE(nn.Module):
         scales: int = 3,
         sigma: Number = 3.0,
         neck: int = 3,
+        aligned: bool = False,
+        moving_features: int = 0,
     ):
         super().__init__()
         rank = len(shape)
@@ -58,10 +70,15 @@ class DeformationCVAE(nn.Module):
             raise ValueError(f"spacing: expected {rank} positive numbers of mm, got {tuple(spacing)}")
         if scales not in (1, 2, 3):
             raise ValueError(f"scales: expected 1, 2 or 3, got {scales}")
+        if not 0 <= moving_features <= MOST_FEATURES:
+            raise ValueError(f"moving_features: expected 0 to {MOST_FEATURES}, got {moving_features}")
         self.arguments = dict(
             shape=list(shape), spacing=list(spacing), latent=latent, scales=scales, sigma=sigma, neck=neck
         )  # enough to build the network again
+        if aligned or moving_features:  # cards and checkpoints of the thesis's form have neither
+            self.arguments |= dict(aligned=aligned, moving_features=moving_features)
         self.shape, self.spacing, self.latent, self.scales, self.sigma = tuple(shape), spacing, latent, scales, sigma
+        self.grids = AlignedFeatures() if aligned else AlignedCorners()
         self.layout = torch.channels_last if rank == 2 else torch.channels_last_3d  # twice the speed on a CPU
         # PyTorch has a slow convolution for small batches on a CPU, and judges their size by all axes but the last:
         # inside the network the shortest axis comes last.
@@ -78,15 +95,22 @@ class DeformationCVAE(nn.Module):
         self.log_variance = nn.Linear(self.waist.numel(), latent)
         self.expand = nn.Linear(latent, self.waist.numel())
 
-        widths = [neck + 1, 32, 32, 16]  # at 1/8, 1/4, 1/2 and all of the size, the moving image among them
+        given = 1 + moving_features  # channels that come from the moving image, among those of each size
+        wide = 24 if moving_features else 32
+        widths = [neck + given, wide, wide, 16]  # at 1/8, 1/4, 1/2 and all of the size
         self.decoder = nn.ModuleList(
-            deconv(a, b - 1, 3, stride=2, padding=1, output_padding=1)
+            deconv(a, b - given, 3, stride=2, padding=1, output_padding=1)
             for a, b in zip(widths[:-1], widths[1:], strict=True)
         )
         self.heads = nn.ModuleList(
             nn.Sequential(conv(width, 16, 3, padding=1), nn.LeakyReLU(SLOPE), conv(16, rank, 3, padding=1))
             for width in widths[:0:-1][:scales]  # finest first
         )
+        self.moving_encoder, self.fusion = nn.ModuleList(), nn.ModuleList()
+        if moving_features:
+            n = moving_features
+            self.moving_encoder.extend(conv(a, n, 3, b, padding=1) for a, b in ((1, 1), (n, 2), (n, 2), (n, 2)))
+            self.fusion.extend(conv(width, width, 3, padding=1) for width in widths[1:])
         self._initialise()
         self.to(memory_format=self.layout)
 
@@ -115,14 +139,17 @@ class DeformationCVAE(nn.Module):
         h = h.flatten(1)
         return self.mu(h).float(), self.log_variance(h).float()
 
-    def decode(self, z: Float[Tensor, "#b z"], moving: Float[Tensor, "#b 1 *space"]) -> Float[Tensor, "_b d *space"]:
+    def decode(
+        self, z: Float[Tensor, "#b z"], moving: Float[Tensor, "#b 1 *space"], blank: Collection[int] = ()
+    ) -> Float[Tensor, "_b d *space"]:
         """The velocity in voxels that the code z means for a moving image: of the same pair, or of any other.
 
-        One image serves any number of codes, and one code any number of images.
+        One image serves any number of codes, and one code any number of images. `blank` is for experiments: at 1 / 2^s
+        of the size, for each s in it from 0 to 3, the decoder sees zeros instead of the image and its features.
 
         Raises ValueError for images of another grid, codes of another length, and numbers of them that differ.
         """
-        return self._velocities(z, moving)[0]
+        return self._velocities(z, moving, blank)[0]
 
     def sample(
         self, moving: Float[Tensor, "b 1 *space"], generator: torch.Generator | None = None
@@ -138,23 +165,34 @@ class DeformationCVAE(nn.Module):
         return Prediction(mu, log_variance, self._velocities(z, moving))
 
     def loss(
-        self, moving: Float[Tensor, "b 1 *space"], fixed: Float[Tensor, "b 1 *space"], weight: Number = 5000
+        self,
+        moving: Float[Tensor, "b 1 *space"],
+        fixed: Float[Tensor, "b 1 *space"],
+        weight: Number = 5000,
+        scale_weights: Sequence[Number] | None = None,
+        free_bits: Number = 0.0,
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Eq. 4.14, KL - λ Σ_s D_LCC with λ = `weight`, and its parts: `kl` in nats, `lcc` of each scale in [0, 1].
+        """Eq. 4.14, KL - λ Σ_s w_s D_LCC with λ = `weight`, and its parts: `kl` in nats, `lcc` of each scale in [0, 1].
 
-        The mean over the batch. A perfect match whose posterior is the prior has loss 0.
+        The mean over the batch. A perfect match whose posterior is the prior has loss 0. `scale_weights` are the w_s,
+        finest first; None gives each scale 1, as in the thesis. With `free_bits` no number of z costs less than so many
+        nats (see `kl_with_free_bits`); the part `kl` is the divergence itself.
+
+        Raises ValueError for weights that are negative, or not one for each scale.
         """
+        weights = [1.0] * self.scales if scale_weights is None else scale_weights
+        if len(weights) != self.scales or not all(w >= 0 for w in weights):
+            raise ValueError(f"scale_weights: expected {self.scales} numbers >= 0, finest first, got {tuple(weights)}")
         mu, log_variance, velocities = self(moving, fixed)
         kl = kl_to_prior(mu, log_variance)
         with torch.autocast(moving.device.type, enabled=False):  # half precision blurs windows and squarings
-            lcc = [
-                kernels.symmetric_lcc(*(kernels.resize(x, v.shape[2:]) for x in (fixed, moving)), v, steps=self.steps)
-                for v in velocities
-            ]
-        loss = kl + weight * sum(1 - match for match in lcc)
+            at_scale = lambda v: (self.grids.coarser(image, v.shape[2:]) for image in (fixed, moving))  # noqa: E731
+            lcc = [kernels.symmetric_lcc(*at_scale(v), v, steps=self.steps) for v in velocities]
+        price = kl_with_free_bits(mu, log_variance, free_bits) if free_bits else kl
+        loss = price + weight * sum(w * (1 - match) for w, match in zip(weights, lcc, strict=True))
         return loss, {"kl": kl} | {f"lcc{scale}": match for scale, match in enumerate(lcc, 1)}
 
-    def _velocities(self, z: Tensor, moving: Tensor) -> list[Tensor]:
+    def _velocities(self, z: Tensor, moving: Tensor, blank: Collection[int] = ()) -> list[Tensor]:
         """The velocities of all scales, finest first, each on its own grid and in its voxels."""
         self._check("moving", moving)
         several = {*z.shape[:1], len(moving)} - {1}
@@ -165,13 +203,30 @@ class DeformationCVAE(nn.Module):
             )
         z = z.expand(max(len(z), len(moving)), -1)
         h = leaky_relu(self.expand(z), SLOPE).view(-1, *self.waist).contiguous(memory_format=self.layout)
+        pyramid = self._pyramid(moving)
+        for size in blank:
+            pyramid[size] = torch.zeros_like(pyramid[size])
+        h = self._beside(h, pyramid[3])
         finished: list[Tensor] = []
-        for level, layer in zip((3, 2, 1), self.decoder, strict=True):
-            h = leaky_relu(layer(self._beside(moving, h)), SLOPE)
-            if level <= self.scales:
-                v = self._velocity(self.heads[level - 1](self._beside(moving, h)))
-                finished.append(v + kernels.resize(finished[-1], v.shape[2:], field=True) if finished else v)
+        for size, layer in zip((2, 1, 0), self.decoder, strict=True):
+            h = self._beside(leaky_relu(layer(h), SLOPE), pyramid[size])
+            if self.fusion:
+                h = leaky_relu(self.fusion[2 - size](h), SLOPE)
+            if size < self.scales:
+                v = self._velocity(self.heads[size](h))
+                finished.append(v + self.grids.finer(finished[-1], v.shape[2:]) if finished else v)
         return finished[::-1]
+
+    def _pyramid(self, moving: Tensor) -> list[Tensor]:
+        """What the decoder sees of moving images at 1, 1/2, 1/4 and 1/8 of the size, as the convolutions take it."""
+        images = [self._inward(self.grids.coarser(moving, [n // 2**s for n in self.shape])) for s in range(4)]
+        if not self.moving_encoder:
+            return images
+        h, found = images[0], []
+        for image, layer in zip(images, self.moving_encoder, strict=True):
+            h = leaky_relu(layer(h), SLOPE)
+            found.append(self._beside(h, image))
+        return found
 
     def _inward(self, x: Tensor) -> Tensor:
         """Images as the convolutions take them."""
@@ -181,11 +236,10 @@ class DeformationCVAE(nn.Module):
         """What convolutions gave, as images are."""
         return x.permute(0, 1, *(2 + self.order.index(axis) for axis in range(len(self.shape)))).contiguous()
 
-    def _beside(self, moving: Tensor, h: Tensor) -> Tensor:
-        """The features of a scale with the moving image of that size as one more channel."""
-        scale = self.shape[self.order[0]] // h.shape[2]
-        small = self._inward(kernels.resize(moving, [n // scale for n in self.shape]).to(h.dtype))
-        return torch.cat([h, small.expand(len(h), *small.shape[1:])], 1).contiguous(memory_format=self.layout)
+    def _beside(self, h: Tensor, given: Tensor) -> Tensor:
+        """Features, and as more channels what comes from the moving images at their size, from one or from as many."""
+        given = given.to(h.dtype).expand(len(h), *given.shape[1:])
+        return torch.cat([h, given], 1).contiguous(memory_format=self.layout)
 
     def _velocity(self, raw: Tensor) -> Float[Tensor, "b d *space"]:
         """A head's output as a velocity: bounded by tanh, smoothed by sigma mm (Eq. 4.11)."""
@@ -193,7 +247,7 @@ class DeformationCVAE(nn.Module):
             raw = self._outward(raw.float())
             space = raw.shape[2:]
             reach = raw.new_tensor([REACH * (n - 1) / 2 for n in space])
-            spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(self.spacing, self.shape, space, strict=True)]
+            spacing = self.grids.spacing(self.spacing, self.shape, space)
             return kernels.smooth(raw.tanh() * reach.view(-1, *[1] * len(space)), self.sigma, spacing, KERNEL)
 
     def _check(self, name: str, image: Tensor) -> None:
@@ -202,8 +256,3 @@ class DeformationCVAE(nn.Module):
                 f"{name}: expected shape (b, 1, {', '.join(map(str, self.shape))}), the network's grid, "
                 f"got {tuple(image.shape)}"
             )
-
-
-def kl_to_prior(mu: Float[Tensor, "b z"], log_variance: Float[Tensor, "b z"]) -> Float[Tensor, ""]:
-    """KL of N(mu, diag(sigma^2)) from N(0, I) in nats, the mean over the batch (before Eq. 4.9, with mu squared)."""
-    return 0.5 * (log_variance.exp() + mu.square() - 1 - log_variance).sum(1).mean()

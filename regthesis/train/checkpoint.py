@@ -73,10 +73,8 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimiz
         progress = Progress(**header["progress"])
         before = progress.settings
         for name, value in settings.items():
-            if before[name] != value:
-                raise UserError(
-                    f"{path}: its {name} was {before[name]}, now {value}; give another folder, or remove it"
-                )
+            if (its := before.get(name)) != value:  # a setting that came with a later version: None
+                raise UserError(f"{path}: its {name} was {its}, now {value}; give another folder, or remove it")
         model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name[:6] == "model."})
         _load_optimiser(optimiser, {name: t for name, t in tensors.items() if name[:10] == "optimiser."})
     except (KeyError, TypeError, IndexError, RuntimeError):

@@ -26,6 +26,7 @@ def fit(
     augment: Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]] | None = None,
     validation: Samples | None = None,
     measure: Callable[..., Number] | None = None,
+    loss_arguments: dict | None = None,
     seed: int = 0,
     device: str = "cpu",
     mixed: bool = False,
@@ -33,8 +34,9 @@ def fit(
 ) -> dict:
     """Train `model` on `data` by a `schedule`; the card of the weights that it leaves in the folder `out`.
 
-    A model has `loss(*batch) -> (loss, parts)`, `regularised()` and `arguments`. A sample is a tuple of tensors
-    without a batch axis, held in memory; `augment` changes a batch of them.
+    A model has `loss(*batch, **loss_arguments) -> (loss, parts)`, `regularised()` and `arguments`. A sample is a tuple
+    of tensors without a batch axis, held in memory; `augment` changes a batch of them. The arguments of the loss are
+    what JSON has, for the card, where they are called `loss`.
 
     `validation` samples are measured on the way: `measure(model, *sample)`, each tensor with a batch axis of 1, is the
     smaller the better; None takes the loss in evaluation mode. The weights that are kept, and that `model` holds in the
@@ -69,11 +71,14 @@ def fit(
             "validation": None if validation is None else data_hash(validation),
             "augment": None if augment is None else name_of(augment),
             "measure": None if measure is None else name_of(measure),
+            "loss": loss_arguments or None,
             "workers": worker.world,
         }
         card = {**settings, "device": worker.hardware, "threads": torch.get_num_threads(), **(about or {})}
         run = Run(Path(out), model, optimiser, settings, writes=worker.rank == 0)
-        loss = objective(model, worker)
+        arguments = loss_arguments or {}
+        loss = objective(model, worker, arguments)
+        measure = measure or (lambda network, *images: network.loss(*images, **arguments)[0])
         with Report(Path(out), schedule.steps, run.progress.step, quiet=worker.rank > 0) as report:
             while not schedule.is_over(run.progress.step, run.progress.waited):
                 k = run.progress.step
@@ -96,9 +101,8 @@ def fit(
         return run.finish()
 
 
-def _validate(model: nn.Module, samples: Samples, measure: Callable[..., Number] | None, worker: Worker) -> float:
+def _validate(model: nn.Module, samples: Samples, measure: Callable[..., Number], worker: Worker) -> float:
     """Mean of the measure over the samples."""
-    measure = measure or (lambda network, *images: network.loss(*images)[0])
     model.eval()
     with torch.no_grad():
         values = [float(measure(model, *batch_of(samples, [i], worker.device))) for i in range(len(samples))]

@@ -71,19 +71,20 @@ def workers(device: str) -> Iterator[Worker]:
 
 
 class Objective(nn.Module):
-    """A model's loss as a module's `forward`, where DistributedDataParallel looks for it."""
+    """A model's loss, with further `arguments`, as a module's `forward`: DistributedDataParallel looks for it there."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, arguments: dict):
         super().__init__()
-        self.model = model
+        self.model, self.arguments = model, arguments
 
     def forward(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.model.loss(*batch)
+        return self.model.loss(*batch, **self.arguments)
 
 
-def objective(model: nn.Module, worker: Worker) -> nn.Module:
-    """The model's loss, its gradients averaged over all workers."""
-    return DistributedDataParallel(Objective(model)) if worker.world > 1 else Objective(model)
+def objective(model: nn.Module, worker: Worker, arguments: dict) -> nn.Module:
+    """The model's loss with these `arguments` beside the batch, its gradients averaged over all workers."""
+    loss = Objective(model, arguments)
+    return DistributedDataParallel(loss) if worker.world > 1 else loss
 
 
 def mean_over_workers(scalars: dict[str, Tensor]) -> dict[str, float]:

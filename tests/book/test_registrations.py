@@ -16,6 +16,7 @@ from regthesis.experiments.background.schemes import learning
 from regthesis.experiments.deformation import figures, schemes
 from regthesis.geometry import Grid
 from regthesis.methods import transport
+from regthesis.models.grids import AlignedCorners, AlignedFeatures
 
 GRID = Grid((4, 32, 40), (2.0, 1.0, 1.0))
 
@@ -75,12 +76,9 @@ def test_gallery_names_groups_and_methods(case, still):
 
 def test_scales_name_their_voxels_and_keep_them(case):
     fine, coarse = torch.zeros(1, 3, 4, 32, 40), torch.zeros(1, 3, 2, 16, 20)
-    figure = figures.scales(case, [fine, coarse])
-    assert words(figure) == [
-        "1.0 mm",
-        "2.1 mm",
-        "18 mm",
-    ]  # outermost voxels keep their centres
+    figure = figures.scales(case, [fine, coarse], AlignedCorners())
+    assert words(figure) == ["1.0 mm", "2.1 mm", "18 mm"]  # outermost voxels keep their centres
+    assert words(figures.scales(case, [fine, coarse], AlignedFeatures())) == ["1.0 mm", "2.0 mm", "18 mm"]
     assert figure.axes[5].images[0].get_array().shape == (16, 20)
 
 

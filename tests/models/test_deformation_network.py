@@ -1,27 +1,35 @@
-"""The deformation network: its size, its parts, its loss by an independent hand, and that it learns a motion."""
+"""The deformation network: its size, its parts, its loss by an independent hand, and that it learns a motion.
+
+Whatever takes the fixture `rank` is tried on the form of the thesis and on the one with all options.
+"""
 
 import jaxtyping
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Independent, Normal, kl_divergence
 
 from regthesis import kernels
-from regthesis.models.deformation import DeformationCVAE, kl_to_prior
+from regthesis.models.deformation import DeformationCVAE
+from regthesis.models.kl import kl_to_prior
 
 SPACING = {2: (1.5, 2.0), 3: (3.15, 1.5, 2.0)}
 SHAPES = {2: (16, 24), 3: (8, 16, 24)}
 
 
-@pytest.fixture(params=[2, 3], ids=["2d", "3d"])
-def rank(request):
-    return request.param
+FORMS = {"thesis": {}, "options": dict(aligned=True, moving_features=3)}
+form: dict = {}  # of the networks of a test
+
+
+@pytest.fixture(params=[(rank, name) for name in FORMS for rank in (2, 3)], ids=lambda both: f"{both[0]}d-{both[1]}")
+def rank(request, monkeypatch):
+    monkeypatch.setitem(globals(), "form", FORMS[request.param[1]])
+    return request.param[0]
 
 
 def network(rank, seed=0, loud=True, **arguments):
     """A small network; `loud` makes its heads speak, which keep silent before training."""
     torch.manual_seed(seed)
-    model = DeformationCVAE(SHAPES[rank], SPACING[rank], **{"latent": 5, **arguments})
+    model = DeformationCVAE(SHAPES[rank], SPACING[rank], **{"latent": 5, **form, **arguments})
     if loud:
         for head in model.heads:
             torch.nn.init.normal_(head[-1].weight, std=0.3)
@@ -34,9 +42,11 @@ def pair(rank, batch=1, seed=1):
     return kernels.smooth(images[0], 1.0), kernels.smooth(images[1], 1.0)
 
 
-def test_the_thesis_s_size_within_15_percent():
-    model = DeformationCVAE((32, 128, 128), (3.15, 1.5, 1.5))
-    assert abs(sum(weight.numel() for weight in model.parameters()) / 420_000 - 1) < 0.15
+@pytest.mark.parametrize("options, parameters", [({}, 424_733), (dict(aligned=True, moving_features=8), 437_317)])
+def test_the_thesis_s_size_within_5_percent(options, parameters):
+    model = DeformationCVAE((32, 128, 128), (3.15, 1.5, 1.5), **options)
+    assert sum(weight.numel() for weight in model.parameters()) == parameters
+    assert abs(parameters / 420_000 - 1) < 0.05
 
 
 def test_strides_of_the_encoder(rank):
@@ -65,7 +75,8 @@ def test_each_scale_adds_at_most_a_third_of_half_the_grid(rank):
     velocities = model(*pair(rank)).velocities
     for scales, v in zip((3, 2, 1), velocities, strict=True):
         for axis, n in enumerate(v.shape[2:]):
-            torch.testing.assert_close(v[:, axis], torch.full_like(v[:, axis], scales * (n - 1) / 6))
+            most = sum(n - 2**s if form else n - 1 for s in range(scales)) / 6  # 2^s of its voxels are one here
+            torch.testing.assert_close(v[:, axis], torch.full_like(v[:, axis], most))
 
 
 def test_a_scale_adds_to_the_velocity_of_the_coarser_ones(rank):
@@ -75,14 +86,15 @@ def test_a_scale_adds_to_the_velocity_of_the_coarser_ones(rank):
         torch.nn.init.zeros_(parameter)
     fine, middle, coarse = model(*images).velocities
     assert torch.equal(middle, before[1]) and torch.equal(coarse, before[2])
-    torch.testing.assert_close(fine, kernels.resize(middle, fine.shape[2:], field=True))
+    torch.testing.assert_close(fine, model.grids.finer(middle, fine.shape[2:]))
     assert not torch.allclose(fine, before[0], atol=1e-2)
 
 
-def test_the_velocity_is_smoothed_in_millimetres():
+@pytest.mark.parametrize("aligned, half", [(False, (1.5 * 63 / 31, 2.0 * 95 / 47)), (True, (3.0, 4.0))])
+def test_the_velocity_is_smoothed_in_millimetres(aligned, half):
     """An impulse from the head becomes a Gaussian whose standard deviation is 3 mm along every axis, at every scale."""
-    model = DeformationCVAE((64, 96), (1.5, 2.0))
-    for shape, spacing in [((64, 96), (1.5, 2.0)), ((32, 48), (1.5 * 63 / 31, 2.0 * 95 / 47))]:
+    model = DeformationCVAE((64, 96), (1.5, 2.0), aligned=aligned)
+    for shape, spacing in [((64, 96), (1.5, 2.0)), ((32, 48), half)]:
         raw = torch.zeros(1, 2, *shape)
         raw[..., shape[0] // 2, shape[1] // 2] = 1e-3
         v = model._velocity(model._inward(raw))[0, 0].double()
@@ -131,13 +143,40 @@ def test_the_code_and_the_moving_image_both_matter(rank):
     assert not torch.allclose(v, model.decode(z, fixed), atol=1e-2)
 
 
+@pytest.mark.parametrize("size", range(4))
+def test_the_moving_image_matters_at_each_size(rank, size):
+    model, (moving, _) = network(rank).eval(), pair(rank)
+    z = torch.randn(1, 5)
+    assert not torch.allclose(model.decode(z, moving), model.decode(z, moving, blank=[size]), atol=1e-3)
+
+
+def test_blank_at_all_sizes_one_image_is_as_good_as_another(rank):
+    model, (moving, fixed) = network(rank).eval(), pair(rank)
+    z = torch.randn(1, 5)
+    assert torch.equal(*(model.decode(z, image, blank=range(4)) for image in (moving, fixed)))
+
+
+def test_the_thesis_s_form_has_no_features_of_the_moving_image_and_its_card_no_options():
+    thesis, other = DeformationCVAE((16, 24), (1.5, 2.0)), DeformationCVAE((16, 24), (1.5, 2.0), **FORMS["options"])
+    new = {name.split(".")[0] for name in other.state_dict().keys() - thesis.state_dict().keys()}
+    assert (
+        new == {"moving_encoder", "fusion"}
+        and thesis.arguments.keys() == other.arguments.keys() - FORMS["options"].keys()
+    )
+    assert all(other.arguments[name] == value for name, value in FORMS["options"].items())
+
+
 @pytest.mark.parametrize("codes, images", [(3, 1), (1, 3), (3, 3), (1, 1)])
 @pytest.mark.parametrize("scales", [1, 3])
 def test_one_image_serves_several_codes_and_one_code_several_images(rank, scales, codes, images):
     model = network(rank, scales=scales).eval()
     z, (moving, _), n = torch.randn(codes, 5), pair(rank, images), max(codes, images)
     each = z.expand(n, -1).clone(), moving.expand(n, *moving.shape[1:]).clone()
-    assert torch.equal(model.decode(z, moving), model.decode(*each))
+    shared, by_itself = model.decode(z, moving), model.decode(*each)
+    if form and images < n:  # features are made of one image, or of n: convolutions round in another order
+        torch.testing.assert_close(shared, by_itself, atol=1e-5, rtol=0)
+    else:
+        assert torch.equal(shared, by_itself)
     one_by_one = torch.cat([model.decode(*x) for x in zip(*(x.split(1) for x in each), strict=True)])
     torch.testing.assert_close(model.decode(z, moving), one_by_one, atol=1e-4, rtol=0)
 
@@ -163,14 +202,6 @@ def test_samples_of_the_prior_repeat_by_their_generator(rank):
     assert torch.equal(draw(0), draw(0)) and not torch.allclose(draw(0), draw(1), atol=1e-2)
 
 
-def test_kl_is_that_of_torch_distributions():
-    torch.manual_seed(0)
-    mu, log_variance = torch.randn(4, 7), torch.randn(4, 7)
-    posterior = Independent(Normal(mu, (log_variance / 2).exp()), 1)
-    prior = Independent(Normal(torch.zeros(4, 7), torch.ones(4, 7)), 1)
-    torch.testing.assert_close(kl_to_prior(mu, log_variance), kl_divergence(posterior, prior).mean())
-
-
 def naive_correlation(a, b, window):
     """Mean squared correlation over clipped windows, voxel by voxel."""
     radius, found = window // 2, []
@@ -181,20 +212,48 @@ def naive_correlation(a, b, window):
     return np.mean(found)
 
 
-def test_loss_is_eq_4_14_by_hand():
+def sampled(image, shape):
+    """An image on the grid of a scale."""
+    return (
+        image[..., :: image.shape[2] // shape[0], :: image.shape[3] // shape[1]]
+        if form
+        else kernels.resize(image, shape)
+    )
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("scale_weights", [None, (1.0, 0.5, 0.0)])
+def test_loss_is_eq_4_14_by_hand(monkeypatch, name, scale_weights):
+    monkeypatch.setitem(globals(), "form", FORMS[name])
     model, (moving, fixed) = network(2).eval(), pair(2)
     with torch.no_grad():
-        loss, parts = model.loss(moving, fixed, weight=700)
+        loss, parts = model.loss(moving, fixed, weight=700, scale_weights=scale_weights)
     mu, log_variance, velocities = (x if isinstance(x, list) else x.detach() for x in model(moving, fixed))
     correlations = []
     for v in velocities:
-        m, f = (kernels.resize(image, v.shape[2:]) for image in (moving, fixed))
+        m, f = (sampled(image, v.shape[2:]) for image in (moving, fixed))
         m, f = kernels.warp(m, kernels.exp(v / 2, 4)), kernels.warp(f, kernels.exp(-v / 2, 4))
         correlations.append(naive_correlation(*(x[0, 0].detach().double().numpy() for x in (m, f)), window=9))
     kl = float(kl_to_prior(mu, log_variance))
-    assert float(loss) == pytest.approx(kl + 700 * sum(1 - r for r in correlations), rel=1e-3)
+    misses = [1 - r for r in correlations]
+    expected = kl + 700 * (sum(misses) if scale_weights is None else misses[0] + 0.5 * misses[1])
+    assert float(loss) == pytest.approx(expected, rel=1e-3)
     assert [float(parts[f"lcc{s}"]) for s in (1, 2, 3)] == pytest.approx(correlations, abs=1e-3)
     assert float(parts["kl"]) == pytest.approx(kl)
+
+
+def test_free_bits_change_the_price_of_the_code_and_not_what_is_told_of_it(rank):
+    model, images = network(rank).eval(), pair(rank)
+    with torch.no_grad():
+        (plain, told), (loss, parts) = model.loss(*images), model.loss(*images, free_bits=100.0)
+    assert float(loss - plain) == pytest.approx(100 * 5 - float(told["kl"]), rel=1e-4)
+    assert torch.equal(parts["kl"], told["kl"])
+
+
+@pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 1.0, -0.1), (1.0, 1.0, float("nan"))])
+def test_weights_that_do_not_fit_the_scales_are_refused(weights):
+    with pytest.raises(ValueError, match="scale_weights: expected 3 numbers >= 0"):
+        network(2).loss(*pair(2), scale_weights=weights)
 
 
 def test_every_weight_learns(rank):
@@ -218,10 +277,11 @@ def blobs(shape, shift):
     return blob(0.0)[None, None], blob(shift)[None, None]
 
 
-def test_learns_which_way_the_blob_went():
+@pytest.mark.parametrize("name", FORMS)
+def test_learns_which_way_the_blob_went(name):
     moving, fixed = blobs((24, 32), 3.0)
     torch.manual_seed(0)
-    model = DeformationCVAE((24, 32), (1.5, 1.5), latent=4)
+    model = DeformationCVAE((24, 32), (1.5, 1.5), latent=4, **FORMS[name])
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     first = model.loss(moving, fixed)[0].item()
     for _ in range(60):
@@ -267,6 +327,8 @@ def test_compiles_into_one_graph(rank, monkeypatch):
         (dict(shape=(16, 16), spacing=(1,)), "spacing"),
         (dict(shape=(16, 16), spacing=(1, 0)), "spacing"),
         (dict(shape=(16, 16), spacing=(1, 1), scales=4), "scales"),
+        (dict(shape=(16, 16), spacing=(1, 1), moving_features=15), "moving_features"),
+        (dict(shape=(16, 16), spacing=(1, 1), moving_features=-1), "moving_features"),
     ],
 )
 def test_refuses_what_it_cannot_be_built_for(arguments, message):

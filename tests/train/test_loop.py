@@ -59,6 +59,20 @@ def test_a_step_is_adam_with_l2(network, pairs):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
 
 
+def test_arguments_of_the_loss_reach_training_and_validation_and_the_card(network, pairs, tmp_path):
+    arguments, validation = dict(scale_weights=(1.0, 0.25), free_bits=4.0), pairs(1, seed=1)
+    model = network()
+    card = train.fit(model, pairs(1), tmp_path, Schedule(1), loss_arguments=arguments, validation=validation)
+    assert card["loss"] == {"scale_weights": [1.0, 0.25], "free_bits": 4.0}
+    (point,) = card["curve"]
+    with torch.no_grad():
+        assert point["validation"] == pytest.approx(
+            model.loss(*(x[:1] for x in validation.tensors), **arguments)[0].item()
+        )
+    expected = 3 * 4.0 + 5000 * (1 - point["lcc1"] + 0.25 * (1 - point["lcc2"]))  # no number of z says as much at first
+    assert point["kl"] < 3 * 4.0 and point["loss"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_card_says_where_the_weights_come_from(network, pairs, tmp_path):
     settings = dict(seed=5, validation=pairs(2, seed=1), about={"commit": "abc1234"})
     returned = train.fit(network(), pairs(), tmp_path, Schedule(4, every=2), **settings)

@@ -18,7 +18,7 @@ from regthesis.train import Schedule
 from regthesis.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from regthesis.train.run import name_of
 from regthesis.train.step import adam, step
-from regthesis.train.tensors import read
+from regthesis.train.tensors import read, write
 
 sys.path.insert(0, str(Path(__file__).parent))
 import killed
@@ -165,6 +165,26 @@ def test_a_run_measured_otherwise_is_another(network, pairs, tmp_path):
     train.fit(network(), pairs(), tmp_path, Schedule(2, **pace), validation=validation)
     with pytest.raises(UserError, match="its measure was None"):
         train.fit(network(), pairs(), tmp_path, Schedule(4, **pace), measure=lambda *_: 0.0, validation=validation)
+
+
+def test_a_run_with_another_loss_is_another(network, pairs, tmp_path):
+    arguments = dict(loss_arguments={"free_bits": 0.1})
+    train.fit(network(), pairs(), tmp_path, Schedule(2), **arguments)
+    train.fit(network(), pairs(), tmp_path, Schedule(3), **arguments)
+    with pytest.raises(UserError, match="its loss was {'free_bits': 0.1}, now None"):
+        train.fit(network(), pairs(), tmp_path, Schedule(4))
+
+
+def test_a_run_from_before_a_setting_was_known_goes_on(network, pairs, tmp_path):
+    train.fit(network(), pairs(), tmp_path / "a", Schedule(4))
+    train.fit(network(), pairs(), tmp_path / "b", Schedule(2))
+    tensors_of_it, header = read(file := tmp_path / "b" / "checkpoint.safetensors")
+    del header["progress"]["settings"]["loss"]
+    write(file, tensors_of_it, header)
+    with pytest.raises(UserError, match="its loss was None, now"):
+        train.fit(network(), pairs(), tmp_path / "b", Schedule(4), loss_arguments={"weight": 1})
+    train.fit(network(), pairs(), tmp_path / "b", Schedule(4))
+    assert same(read(tmp_path / "a" / "weights.safetensors")[0], read(tmp_path / "b" / "weights.safetensors")[0])
 
 
 def test_a_finished_run_is_not_trained_again(network, pairs, tmp_path):

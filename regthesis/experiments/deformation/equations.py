@@ -12,7 +12,8 @@ from torch.nn.functional import pad
 from regthesis import kernels
 from regthesis.book import ledger
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.models.deformation import STEPS, DeformationCVAE, kl_to_prior
+from regthesis.models.deformation import STEPS, DeformationCVAE
+from regthesis.models.kl import kl_to_prior
 
 __all__ = ["OneNumber", "judge", "symmetric_lcc"]
 
@@ -78,7 +79,7 @@ def judge(
     why = "divergence from N(0, I), closed form and torch.distributions"
     found = [ledger.agrees("E4.1", kl_to_prior(mu, log_variance), kl_divergence(q, unit).sum(), why, **about)]
     v = velocities[-1].double()
-    f, m = (kernels.resize(image, v.shape[2:]).double() for image in (fixed, moving))
+    f, m = (network.grids.coarser(image, v.shape[2:]).double() for image in (fixed, moving))
     path = torch.zeros_like(v)
     for _ in range(64):
         path = path + kernels.warp(v, path) / 64

@@ -14,6 +14,7 @@ from regthesis.book.show.style import COLOURS, PALETTE, WIDTH
 from regthesis.case import Case
 from regthesis.evaluate.structures import select, structures_of
 from regthesis.kernels.shapes import Float, Tensor
+from regthesis.models.grids import AlignedCorners, AlignedFeatures
 
 __all__ = ["GROUPS", "calibration", "planes", "scales", "scores", "sizes", "training"]
 
@@ -147,18 +148,19 @@ def scores(frame: pd.DataFrame, case: Case):
     return figure
 
 
-def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]]):
+def scales(case: Case, velocities: Sequence[Float[Tensor, "1 3 *space"]], grids: AlignedCorners | AlignedFeatures):
     """A row a scale, finest first: moving and warped image of that size, displacement, grid, Jacobian.
 
-    `velocities` are in the voxels of their own grids, which are those of the case or coarser.
+    `velocities` are in the voxels of their own grids, which are those of the case or coarser, and lie on that of the
+    case as `grids` of their network says.
     """
     titles = ("moving", "warped", "displacement", "grid", "Jacobian")
     ratios = [1] * len(velocities) + [0.5]
     figure, axes = plt.subplots(len(ratios), 5, figsize=(WIDTH, 1.4 * sum(ratios) + 0.3), height_ratios=ratios)
     for row, v in zip(axes, velocities, strict=False):
         size, u = v.shape[2:], kernels.exp(v)
-        spacing = [h * (n - 1) / (m - 1) for h, n, m in zip(case.spacing, case.grid.shape, size, strict=True)]
-        moving, z = kernels.resize(case.moving, size), round(case.middle * (size[0] - 1) / (case.grid.shape[0] - 1))
+        spacing = grids.spacing(case.spacing, case.grid.shape, size)
+        moving, z = grids.coarser(case.moving, size), round(case.middle * case.spacing[0] / spacing[0])
         draw(row[0], moving[:, :, z])
         draw(row[1], kernels.warp(moving, u)[:, :, z])
         row[2].imshow(motion_colours(u[:, 1:, z], LONGEST / spacing[2]))
