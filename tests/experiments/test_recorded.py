@@ -167,7 +167,9 @@ def test_two_commands_at_once_in_one_folder(hearts, tmp_path):
     ]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     names = ("identity", "elastix16,identity", "demons")
-    running = [subprocess.Popen([*command, "--methods", some], env=environment, stderr=-1, text=True) for some in names]
+    running = [
+        subprocess.Popen([*command, "--methods", some], env=environment, stderr=-1, encoding="utf-8") for some in names
+    ]
     for process in running:
         assert process.wait(400) == 0, process.stderr.read()
     rows, about = read_rows(tmp_path / "records.csv", COLUMNS), json.loads((tmp_path / "run.json").read_text())

@@ -124,4 +124,4 @@ def _device(name: str) -> str:
 
 def _git(root: Path, *words: str) -> str:
     command = ["git", "-C", str(root), *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip()
