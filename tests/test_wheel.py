@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 
 def run(*command, cwd, ok=0):
     alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [*map(str, command)], cwd=cwd, env=alone, capture_output=True, encoding="utf-8"
-    )  # a peer in the same process may have set the locale to C
+    words = [*map(str, command)]
+    # text=True would decode by the locale, which a library in this process may have set to C
+    done = subprocess.run(words, cwd=cwd, env=alone, capture_output=True, encoding="utf-8")
     assert done.returncode == ok and "Traceback" not in done.stderr, done.stdout + done.stderr
     return done
 
