@@ -31,7 +31,11 @@ def real_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def figures_closed():
-    yield
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
+def figures_alone():
+    """A test draws in matplotlib's own style, whatever a page has set before it, and leaves no figure open."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.use("Agg")
+        yield
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close("all")
