@@ -30,6 +30,8 @@ WORDS = [
 WORDS += ["'\"`", "a/b", "back\\slash", "null", "[]", "!!python/name:os.system", "CON", "../nowhere", "/proc/nowhere"]
 COSTLY = {"--steps": "1", "--subjects": "1", "--size": "quick", "--profile": "quick", "--grid": "quick"}
 REFUSED = ["-1", "0", "nan", "1e999", "1.5", "²", "", "a\nb", "{0}", "%s", "none", "-" + HUGE]  # for what may be costly
+TRAINING = ["--device", "--rate", "--patience", "--skip", "--fold", "--folds"]  # of all training commands
+NETWORK = ["--scales", "--neck", "--moving-features", "--weight", "--scale-weights", "--free-bits"]  # chapter 4's
 OUTPUTS = [
     "",
     ".",
@@ -93,30 +95,8 @@ def option(rng: Random, call: Call) -> str | None:
         "register": ["--method"],
         "study": ["--methods", "--skip", "--fold", "--patients", "--grid"],
         "trade-off": ["--methods", "--fold", "--patients", "--grid"],
-        "train deformation": [
-            "--scales",
-            "--neck",
-            "--moving-features",
-            "--weight",
-            "--scale-weights",
-            "--free-bits",
-            "--device",
-            "--rate",
-            "--patience",
-            "--skip",
-            "--fold",
-            "--folds",
-        ],
-        "train voxelmorph": [
-            "--noise",
-            "--precision",
-            "--device",
-            "--rate",
-            "--patience",
-            "--skip",
-            "--fold",
-            "--folds",
-        ],
+        "train deformation": [*NETWORK, *TRAINING],
+        "train voxelmorph": ["--noise", "--precision", *TRAINING],
         "run": ["-p seed", "-p rate", "-p name", "-p sizes", "-p quick", "-p nowhere", "--profile"],
     }.get(call.command)
     if not given:
