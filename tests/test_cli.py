@@ -81,6 +81,11 @@ BAD = {
         ["train", "deformation", "{0}", "--out", "{0}/o", "--scales", "1", "--scale-weights", "nan"],
         "1 in all",
     ),
+    "an even window": (
+        ["train", "deformation", "{0}", "--out", "{0}/o", "--window", "4"],
+        "expected an odd number of voxels",
+    ),
+    "no networks to compare": (["levers", "{0}/heart", "--networks", "{0}", "--out", "{0}/o"], "no weights"),
     "no such device": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "gpu"], "use cpu or cuda"),
     "no such GPU": (["train", "deformation", "{0}", "--out", "{0}/o", "--device", "cuda:77"], "no GPU of that name"),
     "no such device to register on": ([*PAIR, "--out", "{0}/o", "--device", "mps"], "use cpu or cuda"),

@@ -113,6 +113,24 @@ def transport(data, out, grid, weights):
 
 
 @main.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--networks", type=click.Path(path_type=Path), required=True, help="A folder of folders with weights.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
+@grid_option("full", "--frame")
+@plain_errors
+def levers(root, networks, out, grid):
+    """Compare networks of chapter 4 on patients of ROOT that their trainings skipped, fold or no fold.
+
+    Goes on where it was stopped.
+    """
+    from regthesis.datasets import recognise
+    from regthesis.experiments.deformation.levers import record_levers
+
+    rows = record_levers(recognise(root), out, networks, grid)
+    click.echo(rows.pivot_table("value", "network", "metric").round(4).to_string())
+
+
+@main.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @plain_errors
 def judge(folders):

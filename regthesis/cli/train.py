@@ -30,6 +30,8 @@ def _training(command):
         click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better one."),
         click.option("--skip", default="", help="Patients kept out of everything."),
         click.option("--seed", type=click.IntRange(0), default=0),
+        click.option("--both-directions", is_flag=True, help="Each pair is trained on the other way round as well."),
+        click.option("--cines", type=click.Path(path_type=Path), help="Folder of whole cines of the same patients."),
         click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1."),
         click.option("--mixed", is_flag=True, help="Networks in bfloat16."),
     ]
@@ -49,14 +51,15 @@ def _scale_weights(text, scales):
     return weights
 
 
-def _train(build, root, out, folds, skip, steps, rate, patience, **arguments):
+def _train(build, root, out, folds, skip, steps, rate, patience, cines, **arguments):
     from dataclasses import replace
 
     from regthesis.datasets import recognise
     from regthesis.experiments.cross_validation import SCHEDULE, train
 
     about, schedule = {"commit": commit()}, replace(SCHEDULE, steps=steps, rate=rate, patience=patience)
-    card = train(recognise(root), out, build, schedule, count=folds, skip=names_of(skip), about=about, **arguments)
+    arguments |= dict(count=folds, skip=names_of(skip), about=about, cines=cines and recognise(cines))
+    card = train(recognise(root), out, build, schedule, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
 
@@ -66,12 +69,28 @@ def _train(build, root, out, folds, skip, steps, rate, patience, **arguments):
 @click.option("--scales", type=click.IntRange(1, 3), default=3, help="1 is S1, 3 is S3.")
 @click.option("--latent", type=click.IntRange(1), default=32, help="Length of z.")
 @click.option("--neck", type=click.IntRange(1), default=3, help="Channels on either side of z.")
+@click.option("--sigma", type=POSITIVE, default=3.0, help="Of the Gaussian that smooths velocities, mm.")
 @click.option("--aligned", is_flag=True, help="Images and velocities of each scale lie where its features do.")
 @click.option("--moving-features", type=click.IntRange(0, 14), default=0, help="Of the moving image, for the decoder.")
+@click.option("--smooth-whole", is_flag=True, help="The Gaussian acts on the whole velocity of a scale.")
+@click.option("--window", type=click.IntRange(1), help="Of the correlation, in voxels of each scale: odd; default 9.")
 @click.option("--weight", type=POSITIVE, help="Of the match in the loss, lambda; the default is the thesis's 5000.")
 @click.option("--scale-weights", help="One for each scale, finest first, with commas; without it all are 1.")
 @click.option("--free-bits", type=click.FloatRange(0), help="Nats that each number of z may say for nothing.")
-def deformation(scales, latent, neck, aligned, moving_features, weight, scale_weights, free_bits, **arguments):
+def deformation(
+    scales,
+    latent,
+    neck,
+    sigma,
+    aligned,
+    moving_features,
+    smooth_whole,
+    window,
+    weight,
+    scale_weights,
+    free_bits,
+    **arguments,
+):
     """Train the network of chapter 4 on the pairs of ROOT.
 
     ROOT is a folder in ACDC's layout, or a CSV of own pairs. Those are resampled to one grid: that of the first pair,
@@ -80,8 +99,10 @@ def deformation(scales, latent, neck, aligned, moving_features, weight, scale_we
     from regthesis.models.deformation import DeformationCVAE
 
     weights = None if scale_weights is None else _scale_weights(scale_weights, scales)
-    loss = dict(weight=weight, scale_weights=weights, free_bits=free_bits)
-    form = dict(neck=neck, aligned=aligned, moving_features=moving_features)
+    if window is not None and window % 2 == 0:
+        raise UserError(f"--window {window}: expected an odd number of voxels")
+    loss = dict(window=window, weight=weight, scale_weights=weights, free_bits=free_bits)
+    form = dict(sigma=sigma, neck=neck, aligned=aligned, moving_features=moving_features, smooth_whole=smooth_whole)
     _train(
         lambda grid: DeformationCVAE(grid.shape, grid.spacing, latent, scales, **form),
         loss_arguments={name: value for name, value in loss.items() if value is not None},

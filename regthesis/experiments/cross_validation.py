@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from regthesis.kernels.shapes import Tensor
 from regthesis.train import RandomAffine, Schedule, fit
 from regthesis.train.parallel import check_device
 
+FRAMES = 6  # of a cine that make pairs with its first
 VALIDATION = 5  # patients of the training folds, one of each group, that early stopping looks at
 SCHEDULE = Schedule(1500, rate=1e-3, anneal=True, every=250)
 
@@ -37,6 +39,8 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     mixed: bool = False,
+    both_directions: bool = False,
+    cines: Dataset | None = None,
     loss_arguments: dict | None = None,
     about: dict | None = None,
 ) -> dict:
@@ -50,6 +54,10 @@ def train(
     patients, of those who have a structure in both, draw the curve of DICE; without masks it is that of the loss. The
     last weights are kept, or with the schedule's `patience` those of the best validation. `loss_arguments` are further
     ones of the network's loss.
+
+    Two things make more pairs of the same patients. With `both_directions` each pair is trained on the other way round
+    as well. `cines` is a data set that has whole cines of some of them, known by their identity: its pairs lead from
+    ED to `FRAMES` frames of each patient that is trained on, and of nobody else.
 
     Raises:
         UserError: a broken or unknown patient, too few of them, none to measure on, a fold that is not there or empty,
@@ -67,10 +75,17 @@ def train(
     if not measurable:
         names = ", ".join(parts["validated"])
         raise UserError(f"{data.root}: no validation patient ({names}) has a structure in both masks; segment one")
+    identities = data.identities()
+    trained = [cases[id] for id in parts["trained"]]
+    if cines is not None:
+        known = set().union(*(identities[id] for id in parts["trained"]))
+        trained += beats(cines, known, common)
+    if both_directions:
+        trained += [turned_round(case) for case in trained]
     torch.manual_seed(seed)
     return fit(
         build(common),
-        pairs([cases[id] for id in parts["trained"]]),
+        pairs(trained),
         out,
         schedule,
         augment=RandomAffine(common.spacing, shift=0.05),
@@ -85,7 +100,8 @@ def train(
             "grid": grid,
             "fold": [fold, count],
             **parts,
-            "identities": data.identities(),
+            "identities": identities,
+            "pairs": len(trained),
             **(about or {}),
         },
     )
@@ -107,6 +123,29 @@ def _parts(data: Dataset, fold: int, count: int, skip: Sequence[str]) -> dict[st
     validated = data.balanced(VALIDATION, rest)
     trained = [id for id in left if id not in validated]
     return {"trained": trained, "validated": validated, "held_out": held_out}
+
+
+def beats(cines: Dataset, known: set[str], grid: CommonGrid, frames: int = FRAMES) -> list[Case]:
+    """Pairs from ED to `frames` evenly spaced frames of each cine whose patient has a mark in `known`.
+
+    Raises:
+        UserError: a cine is broken, or none is of such a patient.
+    """
+    ids = [id for id in cines.ids() if not known.isdisjoint(cines.identity(id))]
+    if not ids:
+        raise UserError(f"{cines.root}: no cine of a patient to train with; check the folder")
+    found = []
+    for id in tqdm(ids, "cines", disable=None):
+        beat = cines.read(id, grid, sequence=True)
+        last = len(beat.images) - 1
+        at = sorted({round(1 + k * (last - 1) / max(frames - 1, 1)) for k in range(frames)})
+        found += [replace(beat, images=beat.images[[0, t]], masks={}, times=None) for t in at]
+    return found
+
+
+def turned_round(case: Case) -> Case:
+    """A pair with the fixed image as the moving one."""
+    return replace(case, images=case.images.flip(0), masks={}, truth=None)
 
 
 def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:

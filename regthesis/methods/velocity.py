@@ -35,11 +35,13 @@ def on_case_grid(
 ) -> Float[Tensor, "n d *case"]:
     """A network's velocity, in its voxels, on the grid and in the voxels of a case.
 
-    Where the case's grid is the finer one the velocity is smoothed by a Gaussian of `smoothing` mm: interpolation
-    leaves kinks, and each is a step in the Jacobian. The default is the Gaussian of the training.
+    Linear interpolation leaves kinks, and each is a step in the Jacobian. So where the case's grid is the finer one the
+    velocity is smoothed by a Gaussian of `smoothing` mm; the default is the Gaussian of the training. Without smoothing
+    it is interpolated by cubic B-splines, and is the network's own.
     """
-    v = kernels.regrid(v, network.spacing, case.grid.shape, case.spacing, field=True)
-    return kernels.smooth(v, smoothing, case.spacing) if smoothing and is_finer(case.spacing, network.spacing) else v
+    smoothed = smoothing and is_finer(case.spacing, network.spacing)
+    v = kernels.regrid(v, network.spacing, case.grid.shape, case.spacing, field=True, cubic=not smoothed)
+    return kernels.smooth(v, smoothing, case.spacing) if smoothed else v
 
 
 def is_finer(spacing: Sequence[Number], other: Sequence[Number]) -> bool:

@@ -39,11 +39,13 @@ class DeformationCVAE(nn.Module):
     number of channels on either side of the fully connected layers. 425 k parameters at 32 x 128 x 128; the thesis
     had 420 k.
 
-    Two options go beyond the thesis. With `aligned` the image and the velocity of each scale lie where the features of
-    that scale do (`AlignedFeatures`), else the corners of all scales lie on each other (`AlignedCorners`). With
+    Three options go beyond the thesis. With `aligned` the image and the velocity of each scale lie where the features
+    of that scale do (`AlignedFeatures`), else the corners of all scales lie on each other (`AlignedCorners`). With
     `moving_features` the decoder sees as many features of the moving image at each size, beside the image: a small
     encoder makes them of that image alone. One more convolution a scale fuses them with the decoder's own, which are
-    fewer then. With 8 there are 437 k parameters. The velocity is f(z, M) still.
+    fewer then. With 8 there are 437 k parameters. The velocity is f(z, M) still. With `smooth_whole` the Gaussian acts
+    on the whole velocity of a scale (Eq. 4.11 as printed), else on what the scale adds: then the kinks remain that
+    linear interpolation leaves in the velocity of the coarser ones.
 
     Raises ValueError for a grid that three halvings do not fit, a wrong spacing, scales other than 1, 2 or 3, or more
     than 14 features of the moving image.
@@ -61,6 +63,7 @@ class DeformationCVAE(nn.Module):
         neck: int = 3,
         aligned: bool = False,
         moving_features: int = 0,
+        smooth_whole: bool = False,
     ):
         super().__init__()
         rank = len(shape)
@@ -75,8 +78,9 @@ class DeformationCVAE(nn.Module):
         self.arguments = dict(
             shape=list(shape), spacing=list(spacing), latent=latent, scales=scales, sigma=sigma, neck=neck
         )  # enough to build the network again
-        if aligned or moving_features:  # cards and checkpoints of the thesis's form have neither
-            self.arguments |= dict(aligned=aligned, moving_features=moving_features)
+        beyond = dict(aligned=aligned, moving_features=moving_features, smooth_whole=smooth_whole)
+        self.arguments |= {name: value for name, value in beyond.items() if value}  # older cards have none of them
+        self.smooth_whole = smooth_whole
         self.shape, self.spacing, self.latent, self.scales, self.sigma = tuple(shape), spacing, latent, scales, sigma
         self.grids = AlignedFeatures() if aligned else AlignedCorners()
         self.layout = torch.channels_last if rank == 2 else torch.channels_last_3d  # twice the speed on a CPU
@@ -171,14 +175,16 @@ class DeformationCVAE(nn.Module):
         weight: Number = 5000,
         scale_weights: Sequence[Number] | None = None,
         free_bits: Number = 0.0,
+        window: int = 9,
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Eq. 4.14, KL - λ Σ_s w_s D_LCC with λ = `weight`, and its parts: `kl` in nats, `lcc` of each scale in [0, 1].
 
         The mean over the batch. A perfect match whose posterior is the prior has loss 0. `scale_weights` are the w_s,
         finest first; None gives each scale 1, as in the thesis. With `free_bits` no number of z costs less than so many
-        nats (see `kl_with_free_bits`); the part `kl` is the divergence itself.
+        nats (see `kl_with_free_bits`); the part `kl` is the divergence itself. `window` of the correlation is in voxels
+        of each scale: on a grid of 3 mm, 5 are about as wide as the thesis's 9 of 1.5 mm.
 
-        Raises ValueError for weights that are negative, or not one for each scale.
+        Raises ValueError for weights that are negative, or not one for each scale, and an even window.
         """
         weights = [1.0] * self.scales if scale_weights is None else scale_weights
         if len(weights) != self.scales or not all(w >= 0 for w in weights):
@@ -187,7 +193,7 @@ class DeformationCVAE(nn.Module):
         kl = kl_to_prior(mu, log_variance)
         with torch.autocast(moving.device.type, enabled=False):  # half precision blurs windows and squarings
             at_scale = lambda v: (self.grids.coarser(image, v.shape[2:]) for image in (fixed, moving))  # noqa: E731
-            lcc = [kernels.symmetric_lcc(*at_scale(v), v, steps=self.steps) for v in velocities]
+            lcc = [kernels.symmetric_lcc(*at_scale(v), v, window, steps=self.steps) for v in velocities]
         price = kl_with_free_bits(mu, log_variance, free_bits) if free_bits else kl
         loss = price + weight * sum(w * (1 - match) for w, match in zip(weights, lcc, strict=True))
         return loss, {"kl": kl} | {f"lcc{scale}": match for scale, match in enumerate(lcc, 1)}
@@ -213,8 +219,7 @@ class DeformationCVAE(nn.Module):
             if self.fusion:
                 h = leaky_relu(self.fusion[2 - size](h), SLOPE)
             if size < self.scales:
-                v = self._velocity(self.heads[size](h))
-                finished.append(v + self.grids.finer(finished[-1], v.shape[2:]) if finished else v)
+                finished.append(self._velocity(self.heads[size](h), *finished[-1:]))
         return finished[::-1]
 
     def _pyramid(self, moving: Tensor) -> list[Tensor]:
@@ -241,14 +246,19 @@ class DeformationCVAE(nn.Module):
         given = given.to(h.dtype).expand(len(h), *given.shape[1:])
         return torch.cat([h, given], 1).contiguous(memory_format=self.layout)
 
-    def _velocity(self, raw: Tensor) -> Float[Tensor, "b d *space"]:
-        """A head's output as a velocity: bounded by tanh, smoothed by sigma mm (Eq. 4.11)."""
+    def _velocity(self, raw: Tensor, coarser: Tensor | None = None) -> Float[Tensor, "b d *space"]:
+        """A head's output, bounded by tanh, added to the velocity of the coarser scale and smoothed by sigma mm."""
         with torch.autocast(raw.device.type, enabled=False):
             raw = self._outward(raw.float())
             space = raw.shape[2:]
             reach = raw.new_tensor([REACH * (n - 1) / 2 for n in space])
+            v = raw.tanh() * reach.view(-1, *[1] * len(space))
             spacing = self.grids.spacing(self.spacing, self.shape, space)
-            return kernels.smooth(raw.tanh() * reach.view(-1, *[1] * len(space)), self.sigma, spacing, KERNEL)
+            smooth = lambda v: kernels.smooth(v, self.sigma, spacing, KERNEL)  # noqa: E731  (Eq. 4.11)
+            if coarser is None:
+                return smooth(v)
+            coarser = self.grids.finer(coarser, space)
+            return smooth(v + coarser) if self.smooth_whole else smooth(v) + coarser
 
     def _check(self, name: str, image: Tensor) -> None:
         if image.shape[1:] != (1, *self.shape):

@@ -72,6 +72,36 @@ def six(tmp_path_factory):
     return recognise(root)
 
 
+@pytest.mark.slow
+def test_cines_make_more_pairs_of_those_who_are_trained_on(hearts, tmp_path):
+    """The cines lie in a folder of other names, and are known by their outlines."""
+    parts = folds(hearts, 3)
+    elsewhere = tmp_path / "cines"
+    for number, id in enumerate((parts[1][0], *parts[2])):  # one of the fold that is left out
+        renamed = f"patient{900 + number}"
+        for file in (hearts.root / id).iterdir():
+            target = elsewhere / renamed / file.name.replace(id, renamed)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    cines = recognise(elsewhere)
+    card = train(hearts, tmp_path / "out", build, Schedule(1), fold=2, count=3, grid="quick", cines=cines)
+    known = set().union(*(card["identities"][id] for id in card["trained"]))
+    beating = [id for id in cines.ids() if known & cines.identity(id)]
+    assert 0 < len(beating) < len(cines.ids())
+    assert card["pairs"] == len(card["trained"]) + recipe.FRAMES * len(beating)
+    with pytest.raises(UserError, match="no cine of a patient to train with"):
+        recipe.beats(cines, set(), hearts.grids["quick"])
+
+
+@pytest.mark.slow
+def test_both_directions_are_twice_the_pairs(hearts, tmp_path):
+    card = train(hearts, tmp_path, build, Schedule(1), fold=2, count=3, grid="quick", both_directions=True)
+    assert card["pairs"] == 2 * len(card["trained"])
+    case = hearts.read(card["trained"][0], "quick")
+    turned = recipe.turned_round(case)
+    assert torch.equal(turned.moving, case.fixed) and torch.equal(turned.fixed, case.moving)
+
+
 @pytest.mark.parametrize("skip, left", [(1, 5), (3, 3), (6, 0)])
 @pytest.mark.slow
 def test_too_few_patients_are_counted(six, tmp_path, skip, left):

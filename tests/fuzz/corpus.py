@@ -199,6 +199,10 @@ def _recorded(rng: Random) -> tuple:
     return "known", [".", "--out", "out", "--grid", "quick"], ("run.json",), None
 
 
+def _levers(rng: Random) -> tuple:
+    return "trained", ["acdc", "--networks", ".", "--out", "out", "--grid", "quick"], ("run.json",), None
+
+
 def _judge(rng: Random) -> tuple:
     return "kept", ["kept"], (), None
 
@@ -239,6 +243,7 @@ CALLS = {
     "trade-off": _trade_off,
     "codes": _recorded,
     "transport": _recorded,
+    "levers": _levers,
     "judge": _judge,
     "doctor": _doctor,
     "train deformation": _deformation,

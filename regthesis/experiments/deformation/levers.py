@@ -1,0 +1,139 @@
+"""What each change of the network or of its training is worth: its code, its match and its scores on unseen patients.
+
+Nobody of the fold that a network leaves out is asked: those are asked whom its training skipped (`--skip`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.datasets import Dataset
+from regthesis.deformation import Deformation
+from regthesis.errors import UserError
+from regthesis.evaluate import case_means, dice
+from regthesis.evaluate.growing import add_rows, finished, read_rows
+from regthesis.evaluate.records import evaluate
+from regthesis.experiments.description import describe
+from regthesis.experiments.record import record
+from regthesis.kernels.shapes import Float, Tensor
+from regthesis.methods.velocity import on_case_grid, on_network_grid
+from regthesis.models.deformation import DeformationCVAE
+from regthesis.models.kl import kl_to_prior
+from regthesis.weights import networks
+
+__all__ = ["COLUMNS", "METRICS", "levers", "record_levers"]
+
+SCORES = ("DICE", "HD95", "Grad Det-Jac", "min Det-Jac")
+WITHOUT = {f"DICE without M at 1/{2**s}": (s,) for s in range(4)}
+"""What is scored -> the sizes, as powers of 1/2, at which the decoder does not see the moving image."""
+SCALES = {"DICE of the coarsest scale": 2, "DICE of two scales": 1}
+"""What is scored -> up to which scale velocities are added, 0 being the finest."""
+METRICS = ("nats", "LCC", *SCORES, "DICE LV-Myo", *WITHOUT, *SCALES)
+COLUMNS = ("network", "case", "metric", "value")
+PIECE = ("network", "case")
+
+
+def levers(trained: Sequence[tuple[str, DeformationCVAE, Sequence[Case]]], out: Path | None = None) -> pd.DataFrame:
+    """What named networks say of cases that they have not seen: columns `COLUMNS`, a row a case and metric.
+
+    The metrics are `METRICS`. `nats` is the divergence of a code from the prior; `LCC` the symmetric correlation of
+    Eq. 4.7 on the network's grid, in windows of 9 voxels whatever it was trained with. The scores are those of the
+    network's own velocity on the case's grid. `out` is a CSV that grows by cases, so that a run that was stopped goes
+    on.
+
+    Raises:
+        UserError: `out` cannot be written or has other scores of these networks.
+    """
+    pieces = {(name, case.id): (network, case) for name, network, cases in trained for case in cases}
+    rows = read_rows(out, COLUMNS)
+    done = finished(rows, PIECE, ("metric",), {key: [(metric,) for metric in METRICS] for key in pieces})
+    for name, id in tqdm([key for key in pieces if key not in done], "cases", disable=None):
+        found = _measured(*pieces[name, id])
+        new = pd.DataFrame([(name, id, metric, value) for metric, value in found.items()], columns=list(COLUMNS))
+        rows = add_rows(rows, new, out, PIECE)
+    return rows
+
+
+@torch.no_grad()
+def _measured(network: DeformationCVAE, case: Case) -> dict[str, float]:
+    """The `METRICS` of one network and case."""
+    moving, fixed = on_network_grid(network, case)
+    mu, log_variance = network.encode(moving, fixed)
+    v = network.decode(mu, moving)
+    scores = evaluate(case, _deformation(network, v, case), "")
+    means = case_means(scores).set_index("metric")["value"]
+    overlap = scores[scores["metric"] == "DICE"].set_index("structure")["value"]
+    found = {
+        "nats": float(kl_to_prior(mu, log_variance)),
+        "LCC": float(kernels.symmetric_lcc(fixed, moving, v, steps=network.steps)),
+        **{metric: float(means[metric]) for metric in SCORES},
+        "DICE LV-Myo": float(overlap["LV-Myo"]),
+    }
+    for metric, sizes in WITHOUT.items():
+        found[metric] = _overlap(network, network.decode(mu, moving, blank=sizes), case)
+    velocities = network.eval()(moving, fixed).velocities
+    for metric, scale in SCALES.items():
+        if scale < network.scales:
+            found[metric] = _overlap(network, network.grids.finer(velocities[scale], network.shape), case)
+        else:
+            found[metric] = float("nan")
+    return found
+
+
+def _deformation(network: DeformationCVAE, v: Float[Tensor, "1 d *space"], case: Case) -> Deformation:
+    return Deformation.exp(on_case_grid(network, v, case, smoothing=0.0), case.grid, network.steps)
+
+
+def _overlap(network: DeformationCVAE, v: Float[Tensor, "1 d *space"], case: Case) -> float:
+    """DICE, the mean over the structures."""
+    moved = _deformation(network, v, case).warp_labels(case.moving_mask)
+    scores = pd.Series([dice(case.fixed_mask, moved, labels) for labels in case.structures.values()])
+    return float(scores.mean())
+
+
+def skipped(ids: Sequence[str], card: dict) -> list[str]:
+    """Those patients that a network was not trained on although they are not of the fold that it leaves out.
+
+    Raises:
+        UserError: there is none.
+    """
+    others = {*card["trained"], *card["validated"], *card["held_out"]}
+    found = [id for id in ids if id not in others]
+    if not found:
+        raise UserError("levers: training skipped nobody, so there is no unseen patient outside the fold; use --skip")
+    return found
+
+
+def record_levers(data: Dataset, out: Path, folder: Path, grid: str = "full") -> pd.DataFrame:
+    """Keep the `levers` of every network in a folder, under the name of its own folder there.
+
+    What its card says of each network stands in `run.json`, without its curve and its patients.
+
+    Raises:
+        UserError: there are no weights, the card of one does not tell whom it skipped, or as `levers` and `record`.
+    """
+    found = {place.name: next(networks(place, DeformationCVAE)) for place in sorted(folder.iterdir()) if place.is_dir()}
+    if not found:
+        raise UserError(f"{folder}: no folder with weights; train some with `regthesis train deformation`")
+    ids = {name: skipped(data.ids(), card) for name, (_, card) in found.items()}
+    about = describe(data, f"levers ROOT --networks {folder.name} --out {out}", grid, weights=folder)
+    about["networks"] = {name: settings(card) for name, (_, card) in found.items()}
+
+    def read():
+        cases = {id: data.read(id, grid) for id in sorted({id for some in ids.values() for id in some})}
+        return [(name, network, [cases[id] for id in ids[name]]) for name, (network, _) in found.items()]
+
+    return record(out, about, read, levers, COLUMNS)
+
+
+def settings(card: dict) -> dict:
+    """What a card says of the training, without lists of patients and the curve, but with its last point's loss."""
+    long = ("curve", "identities", "trained", "validated", "held_out")
+    return {name: value for name, value in card.items() if name not in long} | {"last": card["curve"][-1]}

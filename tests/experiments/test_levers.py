@@ -1,0 +1,83 @@
+"""Levers: who is asked is unseen, each measure is what it says, and a run goes on."""
+
+import pandas as pd
+import pytest
+import torch
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+from regthesis.errors import UserError
+from regthesis.evaluate import evaluate
+from regthesis.experiments.deformation import levers
+from regthesis.geometry import Grid
+from regthesis.methods.velocity import on_network_grid
+from regthesis.models.deformation import DeformationCVAE
+
+GRID = Grid((8, 16, 16), (2.0, 1.0, 1.0))
+STRUCTURES = {"LV-Myo": (2,), "LV-BP": (3,)}
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    network = DeformationCVAE((8, 16, 16), (2.0, 1.0, 1.0), latent=4).eval()
+    for head in network.heads:
+        torch.nn.init.normal_(head[-1].weight, std=0.3)
+    return network
+
+
+@pytest.fixture
+def case():
+    mask = torch.zeros(1, 1, *GRID.shape).long()
+    mask[..., 4:12, 4:12], mask[..., 6:10, 6:10] = 2, 3
+    images = kernels.smooth(torch.randn(2, 1, *GRID.shape, generator=torch.Generator().manual_seed(1)), 1.0)
+    return Case("a", images, GRID, {0: mask, 1: mask.roll(1, -1)}, "NOR", structures=STRUCTURES)
+
+
+def overlap(network, v, case):
+    """DICE of a velocity that lies on the case's own grid, by all structures."""
+    scores = evaluate(case, Deformation.exp(v, case.grid, network.steps), "")
+    return scores.loc[scores["metric"] == "DICE", "value"].mean()
+
+
+def test_each_measure_is_what_it_says(network, case):
+    rows = levers.levers([("net", network, [case])])
+    assert list(rows) == list(levers.COLUMNS) and tuple(rows["metric"]) == levers.METRICS
+    found = rows.set_index("metric")["value"]
+    moving, fixed = on_network_grid(network, case)
+    with torch.no_grad():
+        mu, log_variance = network.encode(moving, fixed)
+        blind = network.decode(mu, moving, blank=(1,))
+        coarsest = network.grids.finer(network(moving, fixed).velocities[2], network.shape)
+        assert found["DICE"] == pytest.approx(overlap(network, network.decode(mu, moving), case))
+        assert found["DICE without M at 1/2"] == pytest.approx(overlap(network, blind, case))
+        assert found["DICE of the coarsest scale"] == pytest.approx(overlap(network, coarsest, case))
+    prior = torch.distributions.Normal(torch.zeros(4), torch.ones(4))
+    posterior = torch.distributions.Normal(mu[0], (0.5 * log_variance[0]).exp())
+    nats = torch.distributions.kl_divergence(posterior, prior).sum()
+    assert found["nats"] == pytest.approx(float(nats), rel=1e-4)
+    assert 0 < found["LCC"] < 1
+
+
+def test_a_network_of_one_scale_has_no_coarser_ones(case):
+    single = DeformationCVAE((8, 16, 16), (2.0, 1.0, 1.0), latent=4, scales=1).eval()
+    found = levers.levers([("net", single, [case])]).set_index("metric")["value"]
+    assert found[list(levers.SCALES)].isna().all() and found.drop(list(levers.SCALES)).notna().all()
+
+
+def test_what_was_measured_is_kept(network, case, tmp_path):
+    out = tmp_path / "records.csv"
+    rows = levers.levers([("net", network, [case])], out)
+    pd.read_csv(out).assign(value=-1.0).to_csv(out, index=False)
+    more = levers.levers([("net", network, [case]), ("other", network, [case])], out)
+    assert len(more) == 2 * len(rows)
+    assert (more.query("network == 'net'")["value"] == -1).all()
+    assert more.query("network == 'other'")["value"].tolist() == pytest.approx(rows["value"].tolist())
+
+
+def test_asked_are_those_whom_training_skipped():
+    card = dict(trained=["a"], validated=["b"], held_out=["c"])
+    assert levers.skipped(list("abcd"), card) == ["d"]
+    with pytest.raises(UserError, match="skipped nobody"):
+        levers.skipped(list("abcd"), card | {"held_out": ["c", "d"]})
