@@ -26,6 +26,7 @@ from regthesis.kernels.shapes import Float, Tensor
 from regthesis.methods.velocity import on_case_grid, on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.models.kl import kl_to_prior
+from regthesis.train import weights_hash
 from regthesis.weights import networks
 
 __all__ = ["COLUMNS", "METRICS", "levers", "record_levers"]
@@ -114,7 +115,8 @@ def skipped(ids: Sequence[str], card: dict) -> list[str]:
 def record_levers(data: Dataset, out: Path, folder: Path, grid: str = "full") -> pd.DataFrame:
     """Keep the `levers` of every network in a folder, under the name of its own folder there.
 
-    What its card says of each network stands in `run.json`, without its curve and its patients.
+    What its card says of each network stands in `run.json` among the methods, without its curve and its patients. Other
+    networks may be added later.
 
     Raises:
         UserError: there are no weights, the card of one does not tell whom it skipped, or as `levers` and `record`.
@@ -123,8 +125,8 @@ def record_levers(data: Dataset, out: Path, folder: Path, grid: str = "full") ->
     if not found:
         raise UserError(f"{folder}: no folder with weights; train some with `regthesis train deformation`")
     ids = {name: skipped(data.ids(), card) for name, (_, card) in found.items()}
-    about = describe(data, f"levers ROOT --networks {folder.name} --out {out}", grid, weights=folder)
-    about["networks"] = {name: settings(card) for name, (_, card) in found.items()}
+    about = describe(data, f"levers ROOT --networks {folder.name} --out {out}", grid)
+    about["methods"] = {name: settings(card, folder / name) for name, (_, card) in found.items()}
 
     def read():
         cases = {id: data.read(id, grid) for id in sorted({id for some in ids.values() for id in some})}
@@ -133,7 +135,8 @@ def record_levers(data: Dataset, out: Path, folder: Path, grid: str = "full") ->
     return record(out, about, read, levers, COLUMNS)
 
 
-def settings(card: dict) -> dict:
-    """What a card says of the training, without lists of patients and the curve, but with its last point's loss."""
+def settings(card: dict, weights: Path) -> dict:
+    """What a card says of a training, with the last point of its curve but without the patients, and of its weights."""
     long = ("curve", "identities", "trained", "validated", "held_out")
-    return {name: value for name, value in card.items() if name not in long} | {"last": card["curve"][-1]}
+    kept = {name: value for name, value in card.items() if name not in long}
+    return kept | {"last": card["curve"][-1], "weights": weights_hash(weights)}
