@@ -90,13 +90,15 @@ def make(folder: Path, run: Callable[[list[str], Path], int]) -> None:
         "chapters/profiles/full.yaml": "profile: full\n",
     }.items():
         _text(folder / "book" / name, text)
-    for copy in ("kept/acdc", "trained/acdc", "known"):
+    for copy in ("kept/acdc", "trained/acdc", "compared/acdc", "known"):
         shutil.copytree(folder / "acdc", folder / copy)
+    _patient(folder / "compared" / "acdc" / "patient099", 9, "NOR")  # whom a training can skip
     _text(folder / "known" / "phantom.json", KNOWN)
     for words, where in (
         ("data make acdc --out made --subjects 1", "phantom"),
         ("study acdc --out kept --grid quick --patients 1 --methods identity", "kept"),
         ("train deformation acdc --out trained --grid quick --steps 1", "trained"),
+        ("train deformation acdc --out networks/one --grid quick --steps 1 --skip patient099", "compared"),
         ("run 1", "book"),
     ):
         (folder / where).mkdir(exist_ok=True)
@@ -200,7 +202,8 @@ def _recorded(rng: Random) -> tuple:
 
 
 def _levers(rng: Random) -> tuple:
-    return "trained", ["acdc", "--networks", ".", "--out", "out", "--grid", "quick"], ("run.json",), None
+    options = ["acdc", "--networks", "networks", "--out", "out", "--grid", "quick"]
+    return "compared", options, ("records.csv", "run.json"), None
 
 
 def _judge(rng: Random) -> tuple:
