@@ -51,7 +51,11 @@ def lab(tmp_path_factory):
         yield address
     finally:
         server.terminate()
-        server.wait()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:  # it waits for its extensions now and then, for ever
+            server.kill()
+            server.wait()
 
 
 def test_a_chapter_opens_as_a_notebook_that_shows_what_the_book_shows(lab, browser):

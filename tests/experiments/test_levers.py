@@ -81,3 +81,21 @@ def test_asked_are_those_whom_training_skipped():
     assert levers.skipped(list("abcd"), card) == ["d"]
     with pytest.raises(UserError, match="skipped nobody"):
         levers.skipped(list("abcd"), card | {"held_out": ["c", "d"]})
+
+
+def test_tables_compare_with_the_first_network_patient_by_patient():
+    values = {"first": (0.70, 0.80), "again": (0.75, 0.83)}  # DICE of two patients
+    rows = [
+        (name, case, metric, dice - 0.01 * metric.startswith("DICE ") if metric.startswith("DICE") else 0.02)
+        for name, scores in values.items()
+        for case, dice in zip("ab", scores, strict=True)
+        for metric in levers.METRICS
+    ]
+    rows = pd.DataFrame(rows, columns=list(levers.COLUMNS))
+    table = levers.compared(rows)
+    assert list(table.index) == ["first", "again"]
+    assert table["DICE"].tolist() == ["0.750", "0.790"] and table["Grad Det-Jac"].tolist() == ["2.00", "2.00"]
+    assert table["DICE, gained"].iloc[1].startswith("+0.040 [")
+    without = levers.lost(rows)
+    assert list(without)[-2:] == ["only the coarsest scale", "only two scales"]
+    assert without.to_numpy() == pytest.approx(0.01)

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from regthesis import kernels
+from regthesis.book.show.prose import interval
 from regthesis.case import Case
 from regthesis.datasets import Dataset
 from regthesis.deformation import Deformation
@@ -29,7 +30,7 @@ from regthesis.models.kl import kl_to_prior
 from regthesis.train import weights_hash
 from regthesis.weights import networks
 
-__all__ = ["COLUMNS", "METRICS", "levers", "record_levers"]
+__all__ = ["COLUMNS", "METRICS", "compared", "levers", "lost", "record_levers"]
 
 SCORES = ("DICE", "HD95", "Grad Det-Jac", "min Det-Jac")
 WITHOUT = {f"DICE without M at 1/{2**s}": (s,) for s in range(4)}
@@ -37,6 +38,15 @@ WITHOUT = {f"DICE without M at 1/{2**s}": (s,) for s in range(4)}
 SCALES = {"DICE of the coarsest scale": 2, "DICE of two scales": 1}
 """What is scored -> up to which scale velocities are added, 0 being the finest."""
 METRICS = ("nats", "LCC", *SCORES, "DICE LV-Myo", *WITHOUT, *SCALES)
+SHOWN = {
+    "nats": ("nats", "{:.1f}"),
+    "LCC": ("LCC", "{:.3f}"),
+    "DICE": ("DICE", "{:.3f}"),
+    "DICE LV-Myo": ("myocardium", "{:.3f}"),
+    "HD95": ("HD95", "{:.2f}"),
+    "roughness": ("Grad Det-Jac", "{:.2f}"),
+}
+"""What a table shows: metric -> its head and its form."""
 COLUMNS = ("network", "case", "metric", "value")
 PIECE = ("network", "case")
 
@@ -140,3 +150,28 @@ def settings(card: dict, weights: Path) -> dict:
     long = ("curve", "identities", "trained", "validated", "held_out")
     kept = {name: value for name, value in card.items() if name not in long}
     return kept | {"last": card["curve"][-1], "weights": weights_hash(weights)}
+
+
+def compared(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means of recorded `levers` as text, a row a network, and by how much DICE differs from that of the first one.
+
+    The difference is taken patient by patient and has its 95 % interval. Roughness is in hundredths per mm.
+    """
+    means = _means(rows).assign(roughness=lambda them: 100 * them["Grad Det-Jac"])
+    found = pd.DataFrame({head: means[name].map(form.format) for name, (head, form) in SHOWN.items()})
+    overlap = rows[rows["metric"] == "DICE"].pivot(index="case", columns="network", values="value")[found.index]
+    first, *others = overlap
+    return found.assign(**{"DICE, gained": ["", *(interval(overlap[name] - overlap[first]) for name in others)]})
+
+
+def lost(rows: pd.DataFrame) -> pd.DataFrame:
+    """DICE that a network loses without the moving image at one size, and without its finer scales: recorded means."""
+    means = _means(rows)
+    found = means[[*WITHOUT, *SCALES]].rsub(means["DICE"], axis=0)
+    return found.rename(columns=lambda name: name.removeprefix("DICE ").replace("of ", "only "))
+
+
+def _means(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a network, in the order of the recorded run, and a column a metric."""
+    order = list(dict.fromkeys(rows["network"]))
+    return rows.groupby(["network", "metric"])["value"].mean().unstack().loc[order]
