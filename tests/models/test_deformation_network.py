@@ -127,6 +127,7 @@ def test_a_registration_never_folds_and_repeats(rank):
 
 def test_evaluation_decodes_the_mean_and_training_a_draw(rank):
     model, (moving, fixed) = network(rank), pair(rank)
+    torch.nn.init.zeros_(model.log_variance.bias)  # before training the posterior has little noise
     mu, log_variance = model.encode(moving, fixed)
     assert torch.equal(model.eval()(moving, fixed).velocities[0], model.decode(mu, moving))
     torch.manual_seed(3)
@@ -134,7 +135,7 @@ def test_evaluation_decodes_the_mean_and_training_a_draw(rank):
     torch.manual_seed(3)
     drawn = model.train()(moving, fixed).velocities[0]
     torch.testing.assert_close(drawn, model.decode(z, moving))
-    assert not torch.allclose(drawn, model.decode(mu, moving), atol=1e-6)
+    assert not torch.allclose(drawn, model.decode(mu, moving), atol=1e-3)
 
 
 def test_the_code_and_the_moving_image_both_matter(rank):

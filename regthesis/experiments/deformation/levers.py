@@ -76,8 +76,8 @@ def levers(trained: Sequence[tuple[str, DeformationCVAE, Sequence[Case]]], out: 
 def _measured(network: DeformationCVAE, case: Case) -> dict[str, float]:
     """The `METRICS` of one network and case."""
     moving, fixed = on_network_grid(network, case)
-    mu, log_variance = network.encode(moving, fixed)
-    v = network.decode(mu, moving)
+    mu, log_variance, velocities = network.eval()(moving, fixed)
+    v = velocities[0]
     scores = evaluate(case, _deformation(network, v, case), "")
     means = case_means(scores).set_index("metric")["value"]
     overlap = scores[scores["metric"] == "DICE"].set_index("structure")["value"]
@@ -89,7 +89,6 @@ def _measured(network: DeformationCVAE, case: Case) -> dict[str, float]:
     }
     for metric, sizes in WITHOUT.items():
         found[metric] = _overlap(network, network.decode(mu, moving, blank=sizes), case)
-    velocities = network.eval()(moving, fixed).velocities
     for metric, scale in SCALES.items():
         if scale < network.scales:
             found[metric] = _overlap(network, network.grids.finer(velocities[scale], network.shape), case)
