@@ -10,6 +10,8 @@ from regthesis.cli.shared import commit, grid_option, names_of, plain_errors
 from regthesis.errors import UserError
 
 POSITIVE = click.FloatRange(0, min_open=True)
+FORM = ("latent", "scales", "sigma", "neck", "aligned", "moving_features", "smooth_whole", "updates")
+"""The options that say which form of chapter 4's network is trained."""
 
 
 @main.group()
@@ -32,6 +34,11 @@ def _training(command):
         click.option("--seed", type=click.IntRange(0), default=0),
         click.option("--both-directions", is_flag=True, help="Each pair is trained on the other way round as well."),
         click.option("--cines", type=click.Path(path_type=Path), help="Folder of whole cines of the same patients."),
+        click.option("--degrees", type=click.FloatRange(0), default=20, help="Images are turned by up to so much."),
+        click.option(
+            "--zoom", type=click.FloatRange(0, 0.9), default=0.15, help="Images are scaled by up to 1 + this."
+        ),
+        click.option("--mirror/--no-mirror", default=True, help="Whether half of the images are mirrored."),
         click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1."),
         click.option("--mixed", is_flag=True, help="Networks in bfloat16."),
     ]
@@ -51,7 +58,7 @@ def _scale_weights(text, scales):
     return weights
 
 
-def _train(build, root, out, folds, skip, steps, rate, patience, cines, **arguments):
+def _train(build, root, out, folds, skip, steps, rate, patience, cines, degrees, zoom, mirror, **arguments):
     from dataclasses import replace
 
     from regthesis.datasets import recognise
@@ -59,6 +66,7 @@ def _train(build, root, out, folds, skip, steps, rate, patience, cines, **argume
 
     about, schedule = {"commit": commit()}, replace(SCHEDULE, steps=steps, rate=rate, patience=patience)
     arguments |= dict(count=folds, skip=names_of(skip), about=about, cines=cines and recognise(cines))
+    arguments["augmentation"] = dict(degrees=degrees, zoom=zoom, mirror=mirror)
     card = train(recognise(root), out, build, schedule, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
@@ -73,24 +81,12 @@ def _train(build, root, out, folds, skip, steps, rate, patience, cines, **argume
 @click.option("--aligned", is_flag=True, help="Images and velocities of each scale lie where its features do.")
 @click.option("--moving-features", type=click.IntRange(0, 14), default=0, help="Of the moving image, for the decoder.")
 @click.option("--smooth-whole", is_flag=True, help="The Gaussian acts on the whole velocity of a scale.")
+@click.option("--updates", type=click.IntRange(0), default=0, help="Steps on each code, after the encoder, in use.")
 @click.option("--window", type=click.IntRange(1), help="Of the correlation, in voxels of each scale: odd; default 9.")
 @click.option("--weight", type=POSITIVE, help="Of the match in the loss, lambda; the default is the thesis's 5000.")
 @click.option("--scale-weights", help="One for each scale, finest first, with commas; without it all are 1.")
 @click.option("--free-bits", type=click.FloatRange(0), help="Nats that each number of z may say for nothing.")
-def deformation(
-    scales,
-    latent,
-    neck,
-    sigma,
-    aligned,
-    moving_features,
-    smooth_whole,
-    window,
-    weight,
-    scale_weights,
-    free_bits,
-    **arguments,
-):
+def deformation(window, weight, scale_weights, free_bits, **arguments):
     """Train the network of chapter 4 on the pairs of ROOT.
 
     ROOT is a folder in ACDC's layout, or a CSV of own pairs. Those are resampled to one grid: that of the first pair,
@@ -98,13 +94,13 @@ def deformation(
     """
     from regthesis.models.deformation import DeformationCVAE
 
-    weights = None if scale_weights is None else _scale_weights(scale_weights, scales)
+    form = {name: arguments.pop(name) for name in FORM}
+    weights = None if scale_weights is None else _scale_weights(scale_weights, form["scales"])
     if window is not None and window % 2 == 0:
         raise UserError(f"--window {window}: expected an odd number of voxels")
     loss = dict(window=window, weight=weight, scale_weights=weights, free_bits=free_bits)
-    form = dict(sigma=sigma, neck=neck, aligned=aligned, moving_features=moving_features, smooth_whole=smooth_whole)
     _train(
-        lambda grid: DeformationCVAE(grid.shape, grid.spacing, latent, scales, **form),
+        lambda grid: DeformationCVAE(grid.shape, grid.spacing, **form),
         loss_arguments={name: value for name, value in loss.items() if value is not None},
         **arguments,
     )

@@ -42,6 +42,7 @@ def train(
     both_directions: bool = False,
     cines: Dataset | None = None,
     loss_arguments: dict | None = None,
+    augmentation: dict | None = None,
     about: dict | None = None,
 ) -> dict:
     """Train the network that `build` makes for a grid on all folds but number `fold`; the card of its weights.
@@ -53,7 +54,7 @@ def train(
     identity of everybody, by which `regthesis.weights` knows whom the network has not seen. Masks of the validation
     patients, of those who have a structure in both, draw the curve of DICE; without masks it is that of the loss. The
     last weights are kept, or with the schedule's `patience` those of the best validation. `loss_arguments` are further
-    ones of the network's loss.
+    ones of the network's loss, `augmentation` those of `RandomAffine` whose defaults will not do.
 
     Two things make more pairs of the same patients. With `both_directions` each pair is trained on the other way round
     as well. `cines` is a data set that has whole cines of some of them, known by their identity: its pairs lead from
@@ -88,7 +89,7 @@ def train(
         pairs(trained),
         out,
         schedule,
-        augment=RandomAffine(common.spacing, shift=0.05),
+        augment=RandomAffine(common.spacing, **{"shift": 0.05, **(augmentation or {})}),
         validation=pairs(measurable, masks=masked),
         measure=lost_overlap if masked else None,
         loss_arguments=loss_arguments,

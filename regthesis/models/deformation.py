@@ -9,6 +9,7 @@ from torch.nn.functional import leaky_relu
 
 from regthesis import kernels
 from regthesis.kernels.shapes import Float, Number, Tensor
+from regthesis.models.code_updates import WEIGHT, updated
 from regthesis.models.grids import AlignedCorners, AlignedFeatures
 from regthesis.models.kl import kl_to_prior, kl_with_free_bits
 
@@ -39,16 +40,17 @@ class DeformationCVAE(nn.Module):
     number of channels on either side of the fully connected layers. 425 k parameters at 32 x 128 x 128; the thesis
     had 420 k.
 
-    Three options go beyond the thesis. With `aligned` the image and the velocity of each scale lie where the features
+    Four options go beyond the thesis. With `aligned` the image and the velocity of each scale lie where the features
     of that scale do (`AlignedFeatures`), else the corners of all scales lie on each other (`AlignedCorners`). With
     `moving_features` the decoder sees as many features of the moving image at each size, beside the image: a small
     encoder makes them of that image alone. One more convolution a scale fuses them with the decoder's own, which are
     fewer then. With 8 there are 437 k parameters. The velocity is f(z, M) still. With `smooth_whole` the Gaussian acts
     on the whole velocity of a scale (Eq. 4.11 as printed), else on what the scale adds: then the kinks remain that
-    linear interpolation leaves in the velocity of the coarser ones.
+    linear interpolation leaves in the velocity of the coarser ones. With `updates` the encoder's answer is only where
+    the code starts: so many steps down the loss follow (see `encode`). Training is as without.
 
-    Raises ValueError for a grid that three halvings do not fit, a wrong spacing, scales other than 1, 2 or 3, or more
-    than 14 features of the moving image.
+    Raises ValueError for a grid that three halvings do not fit, a wrong spacing, scales other than 1, 2 or 3, more
+    than 14 features of the moving image, or a negative number of updates.
     """
 
     steps = STEPS
@@ -64,6 +66,7 @@ class DeformationCVAE(nn.Module):
         aligned: bool = False,
         moving_features: int = 0,
         smooth_whole: bool = False,
+        updates: int = 0,
     ):
         super().__init__()
         rank = len(shape)
@@ -75,12 +78,14 @@ class DeformationCVAE(nn.Module):
             raise ValueError(f"scales: expected 1, 2 or 3, got {scales}")
         if not 0 <= moving_features <= MOST_FEATURES:
             raise ValueError(f"moving_features: expected 0 to {MOST_FEATURES}, got {moving_features}")
+        if updates < 0:
+            raise ValueError(f"updates: expected 0 or more, got {updates}")
         self.arguments = dict(
             shape=list(shape), spacing=list(spacing), latent=latent, scales=scales, sigma=sigma, neck=neck
         )  # enough to build the network again
-        beyond = dict(aligned=aligned, moving_features=moving_features, smooth_whole=smooth_whole)
+        beyond = dict(aligned=aligned, moving_features=moving_features, smooth_whole=smooth_whole, updates=updates)
         self.arguments |= {name: value for name, value in beyond.items() if value}  # older cards have none of them
-        self.smooth_whole = smooth_whole
+        self.smooth_whole, self.updates = smooth_whole, updates
         self.shape, self.spacing, self.latent, self.scales, self.sigma = tuple(shape), spacing, latent, scales, sigma
         self.grids = AlignedFeatures() if aligned else AlignedCorners()
         self.layout = torch.channels_last if rank == 2 else torch.channels_last_3d  # twice the speed on a CPU
@@ -134,14 +139,20 @@ class DeformationCVAE(nn.Module):
     def encode(
         self, moving: Float[Tensor, "b 1 *space"], fixed: Float[Tensor, "b 1 *space"]
     ) -> tuple[Float[Tensor, "b z"], Float[Tensor, "b z"]]:
-        """Mean and log variance of q(z | F, M)."""
+        """Mean and log variance of q(z | F, M).
+
+        In evaluation mode the mean takes the network's `updates` (see `code_updates`).
+        """
         self._check("moving", moving)
         self._check("fixed", fixed)
         h = self._inward(torch.cat([moving, fixed], 1))  # (b, 2, *space)
         for layer in self.encoder:
             h = leaky_relu(layer(h), SLOPE)  # 1/2, 1/4, 1/8, 1/8 of the size
         h = h.flatten(1)
-        return self.mu(h).float(), self.log_variance(h).float()
+        mu, log_variance = self.mu(h).float(), self.log_variance(h).float()
+        if self.updates and not self.training:
+            mu = updated(self, mu, log_variance, moving, fixed, self.updates)
+        return mu, log_variance
 
     def decode(
         self, z: Float[Tensor, "#b z"], moving: Float[Tensor, "#b 1 *space"], blank: Collection[int] = ()
@@ -153,7 +164,16 @@ class DeformationCVAE(nn.Module):
 
         Raises ValueError for images of another grid, codes of another length, and numbers of them that differ.
         """
-        return self._velocities(z, moving, blank)[0]
+        several = {*z.shape[:1], len(moving)} - {1}
+        if z.ndim != 2 or z.shape[1] != self.latent or len(several) > 1 or 0 in several:
+            raise ValueError(
+                f"z: expected codes (b, {self.latent}), as many as moving images or one of either, "
+                f"got {tuple(z.shape)} for {len(moving)}"
+            )
+        pyramid = self.pyramid(moving)
+        for size in blank:
+            pyramid[size] = torch.zeros_like(pyramid[size])
+        return self.velocities(z, pyramid)[0]
 
     def sample(
         self, moving: Float[Tensor, "b 1 *space"], generator: torch.Generator | None = None
@@ -166,13 +186,13 @@ class DeformationCVAE(nn.Module):
         """Posterior and velocities of a pair; in training z is drawn from the posterior, else it is its mean."""
         mu, log_variance = self.encode(moving, fixed)
         z = mu + torch.randn_like(mu) * (0.5 * log_variance).exp() if self.training else mu
-        return Prediction(mu, log_variance, self._velocities(z, moving))
+        return Prediction(mu, log_variance, self.velocities(z, self.pyramid(moving)))
 
     def loss(
         self,
         moving: Float[Tensor, "b 1 *space"],
         fixed: Float[Tensor, "b 1 *space"],
-        weight: Number = 5000,
+        weight: Number = WEIGHT,
         scale_weights: Sequence[Number] | None = None,
         free_bits: Number = 0.0,
         window: int = 9,
@@ -192,29 +212,28 @@ class DeformationCVAE(nn.Module):
         mu, log_variance, velocities = self(moving, fixed)
         kl = kl_to_prior(mu, log_variance)
         with torch.autocast(moving.device.type, enabled=False):  # half precision blurs windows and squarings
-            at_scale = lambda v: (self.grids.coarser(image, v.shape[2:]) for image in (fixed, moving))  # noqa: E731
-            lcc = [kernels.symmetric_lcc(*at_scale(v), v, window, steps=self.steps) for v in velocities]
+            lcc = [self.match(moving, fixed, v, window) for v in velocities]
         price = kl_with_free_bits(mu, log_variance, free_bits) if free_bits else kl
         loss = price + weight * sum(w * (1 - match) for w, match in zip(weights, lcc, strict=True))
         return loss, {"kl": kl} | {f"lcc{scale}": match for scale, match in enumerate(lcc, 1)}
 
-    def _velocities(self, z: Tensor, moving: Tensor, blank: Collection[int] = ()) -> list[Tensor]:
-        """The velocities of all scales, finest first, each on its own grid and in its voxels."""
-        self._check("moving", moving)
-        several = {*z.shape[:1], len(moving)} - {1}
-        if z.ndim != 2 or z.shape[1] != self.latent or len(several) > 1 or 0 in several:
-            raise ValueError(
-                f"z: expected codes (b, {self.latent}), as many as moving images or one of either, "
-                f"got {tuple(z.shape)} for {len(moving)}"
-            )
-        z = z.expand(max(len(z), len(moving)), -1)
+    def match(
+        self, moving: Float[Tensor, "b 1 *space"], fixed: Float[Tensor, "b 1 *space"], v: Tensor, window: int = 9
+    ) -> Float[Tensor, ""]:
+        """The symmetric correlation of Eq. 4.7 on the grid of a velocity of any scale."""
+        fixed, moving = (self.grids.coarser(image, v.shape[2:]) for image in (fixed, moving))
+        return kernels.symmetric_lcc(fixed, moving, v, window, steps=self.steps)
+
+    def velocities(self, z: Float[Tensor, "#b z"], pyramid: Sequence[Tensor], finest: int = 0) -> list[Tensor]:
+        """The velocities that codes mean beside a `pyramid`: finest scale first, each on its own grid, in its voxels.
+
+        Those of scale `finest`, 0 being the finest of all, and of the coarser ones; the others are not computed.
+        """
+        z = z.expand(max(len(z), len(pyramid[0])), -1)
         h = leaky_relu(self.expand(z), SLOPE).view(-1, *self.waist).contiguous(memory_format=self.layout)
-        pyramid = self._pyramid(moving)
-        for size in blank:
-            pyramid[size] = torch.zeros_like(pyramid[size])
         h = self._beside(h, pyramid[3])
         finished: list[Tensor] = []
-        for size, layer in zip((2, 1, 0), self.decoder, strict=True):
+        for size, layer in list(zip((2, 1, 0), self.decoder, strict=True))[: 3 - finest]:
             h = self._beside(leaky_relu(layer(h), SLOPE), pyramid[size])
             if self.fusion:
                 h = leaky_relu(self.fusion[2 - size](h), SLOPE)
@@ -222,8 +241,12 @@ class DeformationCVAE(nn.Module):
                 finished.append(self._velocity(self.heads[size](h), *finished[-1:]))
         return finished[::-1]
 
-    def _pyramid(self, moving: Tensor) -> list[Tensor]:
-        """What the decoder sees of moving images at 1, 1/2, 1/4 and 1/8 of the size, as the convolutions take it."""
+    def pyramid(self, moving: Float[Tensor, "b 1 *space"]) -> list[Tensor]:
+        """What the decoder sees of moving images at 1, 1/2, 1/4 and 1/8 of the size, as the convolutions take it.
+
+        Raises ValueError for images of another grid.
+        """
+        self._check("moving", moving)
         images = [self._inward(self.grids.coarser(moving, [n // 2**s for n in self.shape])) for s in range(4)]
         if not self.moving_encoder:
             return images
@@ -249,7 +272,7 @@ class DeformationCVAE(nn.Module):
     def _velocity(self, raw: Tensor, coarser: Tensor | None = None) -> Float[Tensor, "b d *space"]:
         """A head's output, bounded by tanh, added to the velocity of the coarser scale and smoothed by sigma mm."""
         with torch.autocast(raw.device.type, enabled=False):
-            raw = self._outward(raw.float())
+            raw = self._outward(raw.to(torch.promote_types(raw.dtype, torch.float32)))
             space = raw.shape[2:]
             reach = raw.new_tensor([REACH * (n - 1) / 2 for n in space])
             v = raw.tanh() * reach.view(-1, *[1] * len(space))
