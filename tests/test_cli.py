@@ -136,7 +136,11 @@ def test_bad_input_is_one_line_and_exit_code_2(name, discs):
     assert sorted(discs.rglob("*")) == before, "nothing half-written stays"
 
 
-@pytest.mark.parametrize("option", [("--rate", "-1"), ("--rate", "0"), ("--seed", "-1"), ("--steps", "0")])
+@pytest.mark.parametrize(
+    "option",
+    [("--rate", "-1"), ("--rate", "0"), ("--seed", "-1"), ("--steps", "0")]
+    + [("--degrees", "-1"), ("--degrees", "181"), ("--zoom", "1"), ("--updates", "-1")],
+)
 def test_impossible_settings_of_a_training_are_refused_before_it_reads(option, discs):
     result = regthesis("train", "deformation", discs, "--out", discs / "o", *option)
     assert result.exit_code == 2 and "range" in result.stderr

@@ -94,9 +94,12 @@ def test_cines_make_more_pairs_of_those_who_are_trained_on(hearts, tmp_path):
 
 
 @pytest.mark.slow
-def test_both_directions_are_twice_the_pairs(hearts, tmp_path):
-    card = train(hearts, tmp_path, build, Schedule(1), fold=2, count=3, grid="quick", both_directions=True)
+def test_both_directions_are_twice_the_pairs_and_images_move_as_told(hearts, tmp_path):
+    gentle = dict(degrees=5, mirror=False)
+    arguments = dict(fold=2, count=3, grid="quick", both_directions=True, augmentation=gentle)
+    card = train(hearts, tmp_path, build, Schedule(1), **arguments)
     assert card["pairs"] == 2 * len(card["trained"])
+    assert "degrees=5, zoom=0.15, shift=0.05, mirror=False" in card["augment"]
     case = hearts.read(card["trained"][0], "quick")
     turned = recipe.turned_round(case)
     assert torch.equal(turned.moving, case.fixed) and torch.equal(turned.fixed, case.moving)

@@ -96,6 +96,7 @@ def test_tables_compare_with_the_first_network_patient_by_patient():
     assert list(table.index) == ["first", "again"]
     assert table["DICE"].tolist() == ["0.750", "0.790"] and table["Grad Det-Jac"].tolist() == ["2.00", "2.00"]
     assert table["DICE, gained"].iloc[1].startswith("+0.040 [")
+    assert levers.gained(rows, "first", "again").startswith("-0.040 [")
     without = levers.lost(rows)
     assert list(without)[-2:] == ["only the coarsest scale", "only two scales"]
     assert without.to_numpy() == pytest.approx(0.01)

@@ -30,7 +30,7 @@ from regthesis.models.kl import kl_to_prior
 from regthesis.train import weights_hash
 from regthesis.weights import networks
 
-__all__ = ["COLUMNS", "METRICS", "compared", "levers", "lost", "record_levers"]
+__all__ = ["COLUMNS", "METRICS", "compared", "gained", "levers", "lost", "record_levers"]
 
 SCORES = ("DICE", "HD95", "Grad Det-Jac", "min Det-Jac")
 WITHOUT = {f"DICE without M at 1/{2**s}": (s,) for s in range(4)}
@@ -158,9 +158,14 @@ def compared(rows: pd.DataFrame) -> pd.DataFrame:
     """
     means = _means(rows).assign(roughness=lambda them: 100 * them["Grad Det-Jac"])
     found = pd.DataFrame({head: means[name].map(form.format) for name, (head, form) in SHOWN.items()})
-    overlap = rows[rows["metric"] == "DICE"].pivot(index="case", columns="network", values="value")[found.index]
-    first, *others = overlap
-    return found.assign(**{"DICE, gained": ["", *(interval(overlap[name] - overlap[first]) for name in others)]})
+    first, *others = found.index
+    return found.assign(**{"DICE, gained": ["", *(gained(rows, name, first) for name in others)]})
+
+
+def gained(rows: pd.DataFrame, name: str, other: str) -> str:
+    """DICE of one network less that of another, patient by patient, with its 95 % interval."""
+    overlap = rows[rows["metric"] == "DICE"].pivot(index="case", columns="network", values="value")
+    return interval(overlap[name] - overlap[other])
 
 
 def lost(rows: pd.DataFrame) -> pd.DataFrame:
