@@ -34,7 +34,9 @@ def _training(command):
         click.option("--seed", type=click.IntRange(0), default=0),
         click.option("--both-directions", is_flag=True, help="Each pair is trained on the other way round as well."),
         click.option("--cines", type=click.Path(path_type=Path), help="Folder of whole cines of the same patients."),
-        click.option("--degrees", type=click.FloatRange(0, 180), default=20, help="Images are turned by up to so much."),
+        click.option(
+            "--degrees", type=click.FloatRange(0, 180), default=20, help="Images are turned by up to so much."
+        ),
         click.option(
             "--zoom", type=click.FloatRange(0, 0.9), default=0.15, help="Images are scaled by up to 1 + this."
         ),
@@ -81,7 +83,9 @@ def _train(build, root, out, folds, skip, steps, rate, patience, cines, degrees,
 @click.option("--aligned", is_flag=True, help="Images and velocities of each scale lie where its features do.")
 @click.option("--moving-features", type=click.IntRange(0, 14), default=0, help="Of the moving image, for the decoder.")
 @click.option("--smooth-whole", is_flag=True, help="The Gaussian acts on the whole velocity of a scale.")
-@click.option("--updates", type=click.IntRange(0, 100), default=0, help="Steps on each code, after the encoder, in use.")
+@click.option(
+    "--updates", type=click.IntRange(0, 100), default=0, help="Steps on each code, after the encoder, in use."
+)
 @click.option("--window", type=click.IntRange(1), help="Of the correlation, in voxels of each scale: odd; default 9.")
 @click.option("--weight", type=POSITIVE, help="Of the match in the loss, lambda; the default is the thesis's 5000.")
 @click.option("--scale-weights", help="One for each scale, finest first, with commas; without it all are 1.")
