@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from regthesis import kernels
+from regthesis.errors import UserError
 from regthesis.kernels.shapes import Float, Number, Tensor
 
 
@@ -17,6 +18,8 @@ class RandomAffine:
     `spacing` is in mm per axis, array order. Rotations up to `degrees` and mirroring happen in the plane of the last
     two axes, the slices of a short-axis stack; scaling between 1 - `zoom` and 1 + `zoom` and shifts up to `shift`
     of the grid's extent along all axes. Outside the image its border value continues.
+
+    Raises UserError for degrees outside [0, 180], and a zoom or shift outside [0, 1).
     """
 
     spacing: Sequence[Number]
@@ -24,6 +27,11 @@ class RandomAffine:
     zoom: Number = 0.15
     shift: Number = 0.1
     mirror: bool = True
+
+    def __post_init__(self):
+        if not (0 <= self.degrees <= 180 and 0 <= self.zoom < 1 and 0 <= self.shift < 1):  # NaN is refused as well
+            numbers = f"{self.degrees}, {self.zoom} and {self.shift}"
+            raise UserError(f"degrees, zoom and shift: expected [0, 180], [0, 1) and [0, 1), got {numbers}")
 
     def __call__(self, images: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The images `(b, c, *space)` of a batch, one map for all images of a sample."""

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from regthesis import kernels
+from regthesis.errors import UserError
 from regthesis.train import RandomAffine
 
 SHAPES = {(16, 24): (2.0, 1.5), (6, 16, 24): (3.15, 2.0, 1.5)}
@@ -71,3 +72,9 @@ def test_nothing_allowed_changes_nothing(grid):
     image = torch.randn(1, 1, *shape)
     (same,) = RandomAffine(spacing, degrees=0, zoom=0, shift=0, mirror=False)((image,))
     torch.testing.assert_close(same, image, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [{"degrees": float("nan")}, {"degrees": -1}, {"zoom": 1.0}, {"shift": float("nan")}])
+def test_impossible_moves_are_refused(wrong):
+    with pytest.raises(UserError, match="degrees, zoom and shift: expected"):
+        RandomAffine((1.0, 1.0), **wrong)
