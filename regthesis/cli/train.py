@@ -35,12 +35,12 @@ def _training(command):
         click.option("--both-directions", is_flag=True, help="Each pair is trained on the other way round as well."),
         click.option("--cines", type=click.Path(path_type=Path), help="Folder of whole cines of the same patients."),
         click.option(
-            "--degrees", type=click.FloatRange(0, 180), default=20, help="Images are turned by up to so much."
+            "--degrees", type=click.FloatRange(0, 180), help="Images are turned by up to so much; default 20."
         ),
         click.option(
-            "--zoom", type=click.FloatRange(0, 0.9), default=0.15, help="Images are scaled by up to 1 + this."
+            "--zoom", type=click.FloatRange(0, 0.9), help="Images are scaled by 1 - to 1 + this; default 0.15."
         ),
-        click.option("--mirror/--no-mirror", default=True, help="Whether half of the images are mirrored."),
+        click.option("--mirror/--no-mirror", default=None, help="Whether images are mirrored at random; default yes."),
         click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1."),
         click.option("--mixed", is_flag=True, help="Networks in bfloat16."),
     ]
@@ -68,7 +68,8 @@ def _train(build, root, out, folds, skip, steps, rate, patience, cines, degrees,
 
     about, schedule = {"commit": commit()}, replace(SCHEDULE, steps=steps, rate=rate, patience=patience)
     arguments |= dict(count=folds, skip=names_of(skip), about=about, cines=cines and recognise(cines))
-    arguments["augmentation"] = dict(degrees=degrees, zoom=zoom, mirror=mirror)
+    chosen = dict(degrees=degrees, zoom=zoom, mirror=mirror)
+    arguments["augmentation"] = {name: value for name, value in chosen.items() if value is not None}
     card = train(recognise(root), out, build, schedule, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")

@@ -30,17 +30,8 @@ WORDS = [
 WORDS += ["'\"`", "a/b", "back\\slash", "null", "[]", "!!python/name:os.system", "CON", "../nowhere", "/proc/nowhere"]
 COSTLY = {"--steps": "1", "--subjects": "1", "--size": "quick", "--profile": "quick", "--grid": "quick"}
 REFUSED = ["-1", "0", "nan", "1e999", "1.5", "²", "", "a\nb", "{0}", "%s", "none", "-" + HUGE]  # for what may be costly
-TRAINING = [
-    "--device",
-    "--rate",
-    "--patience",
-    "--skip",
-    "--fold",
-    "--folds",
-    "--cines",
-    "--degrees",
-    "--zoom",
-]  # of all training commands
+TRAINING = ["--device", "--rate", "--patience", "--skip", "--fold", "--folds", "--cines"]  # of all training commands
+TRAINING += ["--degrees", "--zoom"]
 NETWORK = ["--scales", "--neck", "--sigma", "--moving-features", "--updates"]  # chapter 4's, and its loss
 NETWORK += ["--window", "--weight", "--scale-weights", "--free-bits"]
 OUTPUTS = [
