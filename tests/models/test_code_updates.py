@@ -1,14 +1,11 @@
 """Steps on a code after the encoder: one step by finite differences, and what they must not touch."""
 
 import pytest
+import small_networks
 import torch
 
 from regthesis import kernels
 from regthesis.models.code_updates import RATE, WEIGHT, updated
-from regthesis.models.deformation import DeformationCVAE
-
-SPACING = {2: (1.5, 2.0), 3: (3.15, 1.5, 2.0)}
-SHAPES = {2: (16, 24), 3: (8, 16, 24)}
 
 
 @pytest.fixture(params=[2, 3])
@@ -17,16 +14,11 @@ def rank(request):
 
 
 def network(rank, updates=0, **arguments):
-    torch.manual_seed(0)
-    model = DeformationCVAE(SHAPES[rank], SPACING[rank], **{"latent": 5, "updates": updates, **arguments})
-    for head in model.heads:
-        torch.nn.init.normal_(head[-1].weight, std=0.1)
-    return model.eval()
+    return small_networks.network(rank, loud=0.1, updates=updates, **arguments).eval()
 
 
 def pair(rank, batch=1):
-    images = torch.randn(2, batch, 1, *SHAPES[rank], generator=torch.Generator().manual_seed(1))
-    return kernels.smooth(images[0], 2.0), kernels.smooth(images[1], 2.0)
+    return small_networks.pair(rank, batch, sigma=2.0)
 
 
 def price(model, z, moving, fixed):

@@ -6,15 +6,13 @@ Whatever takes the fixture `rank` is tried on the form of the thesis and on the 
 import jaxtyping
 import numpy as np
 import pytest
+import small_networks
 import torch
+from small_networks import SHAPES, SPACING, pair
 
 from regthesis import kernels
 from regthesis.models.deformation import KERNEL, DeformationCVAE
 from regthesis.models.kl import kl_to_prior
-
-SPACING = {2: (1.5, 2.0), 3: (3.15, 1.5, 2.0)}
-SHAPES = {2: (16, 24), 3: (8, 16, 24)}
-
 
 FORMS = {"thesis": {}, "options": dict(aligned=True, moving_features=3, smooth_whole=True)}
 form: dict = {}  # of the networks of a test
@@ -26,20 +24,9 @@ def rank(request, monkeypatch):
     return request.param[0]
 
 
-def network(rank, seed=0, loud=True, **arguments):
-    """A small network; `loud` makes its heads speak, which keep silent before training."""
-    torch.manual_seed(seed)
-    model = DeformationCVAE(SHAPES[rank], SPACING[rank], **{"latent": 5, **form, **arguments})
-    if loud:
-        for head in model.heads:
-            torch.nn.init.normal_(head[-1].weight, std=0.3)
-    return model
-
-
-def pair(rank, batch=1, seed=1):
-    generator = torch.Generator().manual_seed(seed)
-    images = torch.randn(2, batch, 1, *SHAPES[rank], generator=generator)
-    return kernels.smooth(images[0], 1.0), kernels.smooth(images[1], 1.0)
+def network(rank, seed=0, **arguments):
+    """A small network of the form that is tried."""
+    return small_networks.network(rank, seed, **{**form, **arguments})
 
 
 @pytest.mark.parametrize("options, parameters", [({}, 424_733), (dict(aligned=True, moving_features=8), 437_317)])
@@ -64,7 +51,7 @@ def test_a_velocity_on_the_grid_of_each_scale(rank, scales):
 
 
 def test_training_starts_near_the_identity(rank):
-    model = network(rank, loud=False).eval()
+    model = network(rank, loud=0.0).eval()
     assert all(v.abs().max() < 0.1 for v in model(*pair(rank)).velocities)
 
 
