@@ -1,0 +1,191 @@
+"""The generative motion model of chapter 5: a whole cine in a motion matrix, one column of numbers a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from regthesis import kernels
+from regthesis.kernels.shapes import Float, Int, Number, Tensor
+from regthesis.models.frames import FrameDecoder, FrameEncoder, TemporalConvolutions
+from regthesis.models.temporal_prior import TemporalPrior
+
+__all__ = ["LENGTH", "MotionModel", "MotionPosterior", "places_of"]
+
+LENGTH = 35  # frames, T in section 5.3.2: the longest cine of the thesis's training
+STEPS = 6  # squarings of the exponential, N in section 5.3.2
+KERNEL = 15  # voxels, the length of the Gaussian layer's kernel, as in chapter 4
+NOISE = {2: 0.0045, 3: 0.00021}  # variance of well registered intensities in [0, 1], sigma_L by number of axes
+
+
+class MotionPosterior(NamedTuple):
+    """q(z | I): row d of the motion matrix is N(mu_d, sigma_d² K) over the T - 1 time steps."""
+
+    mu: Float[Tensor, "b z t"]
+    sigma: Float[Tensor, "b z"]
+
+
+class MotionModel(nn.Module):
+    """q(z | I_0..T) and v = f(z_t, I_0): a cine in a matrix of `latent` rows, and its decoding on a moving image.
+
+    Each fixed frame is encoded beside frame 0 on its own (`FrameEncoder`). The features of the frames that are there
+    are placed at their times among `length` - 1 steps, with zeros where there is no frame; `TemporalConvolutions` mix
+    them, and give mean and spread of the motion matrix, whose rows have a Gaussian process as their prior
+    (`TemporalPrior`). A decoder shared by all steps gives a velocity for each column (`FrameDecoder`), which a Gaussian
+    smooths by `sigma` mm in space and `sigma_time` steps in time. So every step has a motion, also those without a
+    frame (sections 5.2.1 and 5.2.2).
+
+    In training a frame's features are replaced by zeros with probability `dropout`, while its image still counts in the
+    loss (Eq. 5.7): the model learns to say what it has not seen. `noise` is the variance of intensities in [0, 1]
+    between registered images, None the thesis's for the number of axes.
+
+    `shape` and `spacing` (mm) describe the grid in array order, 2-D or 3-D. 188 k parameters at 128 x 128, where the
+    thesis had 210 k, and 466 k at 18 x 128 x 128, where it had 456 k.
+
+    Raises ValueError for a grid with an axis of fewer than 8 voxels, a wrong spacing, a length below 2, a dropout
+    outside [0, 1], or what `TemporalPrior` refuses.
+    """
+
+    steps = STEPS
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        spacing: Sequence[Number],
+        length: int = LENGTH,
+        latent: int = 32,
+        covariance: str = "cauchy",
+        sigma: Number = 3.0,
+        sigma_time: Number = 1.5,
+        dropout: Number = 0.5,
+        noise: Number | None = None,
+    ):
+        super().__init__()
+        rank = len(shape)
+        if rank not in (2, 3) or min(shape) < 8:
+            raise ValueError(f"shape: expected 2 or 3 sizes of 8 or more, got {tuple(shape)}; pad the images")
+        if len(spacing) != rank or min(spacing) <= 0:
+            raise ValueError(f"spacing: expected {rank} positive numbers of mm, got {tuple(spacing)}")
+        if length < 2 or not 0 <= dropout <= 1:
+            raise ValueError(f"length and dropout: expected 2 or more and a share, got {length} and {dropout}")
+        self.arguments = dict(
+            shape=list(shape), spacing=list(spacing), length=length, latent=latent, covariance=covariance,
+            sigma=sigma, sigma_time=sigma_time, dropout=dropout, noise=noise,
+        )  # fmt: skip  (enough to build the network again)
+        self.shape, self.spacing, self.length, self.latent = tuple(shape), tuple(spacing), length, latent
+        self.sigma, self.sigma_time, self.dropout = sigma, sigma_time, dropout
+        self.noise = NOISE[rank] if noise is None else noise
+        self.prior = TemporalPrior(range(1, length), covariance)
+        self.encoder = FrameEncoder(self.shape, 2 * latent)
+        self.mixing = TemporalConvolutions(2 * latent, 2 * latent)
+        self.decoder = FrameDecoder(self.shape, latent)
+
+    def regularised(self) -> list[nn.Parameter]:
+        """The weights that L2 decay acts on: all but those of the last layers of mixing and decoder (section 5.3.2)."""
+        last = {id(self.mixing.last.weight), id(self.decoder.head.weight)}
+        return [weight for weight in self.parameters() if weight.ndim > 1 and id(weight) not in last]
+
+    def encode(self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]) -> MotionPosterior:
+        """The posterior of the motion matrix of cines, whose frame k + 1 lies at time step `places[k]`, from 0 on.
+
+        One frame alone, the moving image, and no place at all is a cine of which nothing is known: a simulation.
+
+        Raises ValueError for images of another grid, or places that are not one for each fixed frame, not distinct, or
+        beyond the model's length.
+        """
+        self._check(images, places)
+        gamma = self._features(images)  # (b, n, 2 z)
+        if self.training and self.dropout:
+            gamma = gamma * (torch.rand(gamma.shape[:2], device=gamma.device) >= self.dropout)[..., None]
+        spread = gamma.new_zeros(len(images), self.length - 1, gamma.shape[-1])
+        spread = spread.scatter(1, places[..., None].expand_as(gamma), gamma)
+        mu, log_sigma = self.mixing(spread.mT).float().chunk(2, 1)
+        return MotionPosterior(mu, log_sigma.mean(-1).exp())
+
+    def decode(
+        self, z: Float[Tensor, "b z t"], moving: Float[Tensor, "b 1 *space"], places: Int[Tensor, "n"] | None = None
+    ) -> Float[Tensor, "b n d *space"]:
+        """Velocities in voxels that motion matrices mean for moving images: of the same cines, or of any other.
+
+        Without `places` those of all time steps. With some the others are not computed, and the Gaussian in time
+        reaches over the gaps between them: this saves memory, and is a coarser smoothing where they are far apart.
+        """
+        at = torch.arange(self.length - 1, device=z.device) if places is None else places
+        v = self.decoder(z[..., at], moving)  # (b, n, d, *space)
+        with torch.autocast(v.device.type, enabled=False):
+            smooth = kernels.smooth(v.float().flatten(0, 1), self.sigma, self.spacing, KERNEL).view(v.shape)
+            weight = (-0.5 * ((at[:, None] - at) / self.sigma_time).square()).exp().to(smooth)
+            return torch.einsum("st,bt...->bs...", weight / weight.sum(1, keepdim=True), smooth)
+
+    def sample(
+        self, moving: Float[Tensor, "b 1 *space"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "b t d *space"]:
+        """The velocities of a motion drawn from the prior, for each moving image."""
+        still = torch.zeros(len(moving), self.latent, self.length - 1, device=moving.device)
+        return self.decode(self.prior.draw(still, torch.ones_like(still[..., 0]), generator), moving)
+
+    def forward(
+        self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]
+    ) -> tuple[MotionPosterior, Float[Tensor, "b t d *space"]]:
+        """Posterior and velocities of all time steps; in training z is drawn from the posterior, else it is its mean."""
+        posterior = self.encode(images, places)
+        z = self.prior.draw(*posterior) if self.training else posterior.mu
+        return posterior, self.decode(z, images[:, 0])
+
+    def loss(
+        self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """The negative of the bound of Eq. 5.5, and its parts: `kl` in nats, and `mse` between registered images.
+
+        The mean over the batch. Intensities are to lie in [0, 1], as `noise` does.
+        """
+        posterior, v = self(images, places)
+        with torch.autocast(images.device.type, enabled=False):
+            kl = self.prior.kl(*posterior)
+            v = torch.stack([of[at] for of, at in zip(v, places, strict=True)])  # (b, n, d, *space)
+            moving = images[:, :1].expand(-1, v.shape[1], *images.shape[2:]).flatten(0, 1)
+            warped = kernels.warp(moving, kernels.exp(v.flatten(0, 1), self.steps))
+            squares = (images[:, 1:].flatten(0, 1) - warped).square()
+        mismatch = 0.5 * squares.sum() / self.noise / len(images)
+        return mismatch + kl, {"kl": kl, "mse": squares.mean()}
+
+    def _features(self, images: Float[Tensor, "b frames 1 *space"]) -> Float[Tensor, "b n f"]:
+        """What the encoder says of each fixed frame beside frame 0."""
+        pairs = torch.cat([images[:, :1].expand_as(images[:, 1:]), images[:, 1:]], 2)  # (b, n, 2, *space)
+        return self.encoder(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2])
+
+    def _check(self, images: Tensor, places: Tensor) -> None:
+        if images.shape[2:] != (1, *self.shape):
+            raise ValueError(
+                f"images: expected shape (b, t, 1, {', '.join(map(str, self.shape))}), the model's grid, "
+                f"got {tuple(images.shape)}"
+            )
+        if places.shape != (len(images), images.shape[1] - 1):
+            raise ValueError(f"places: expected one for each fixed frame, got {tuple(places.shape)}")
+        if places.numel() and (places.min() < 0 or places.max() > self.length - 2 or (places.diff() <= 0).any()):
+            raise ValueError(f"places: expected increasing numbers from 0 to {self.length - 2}, got {places.tolist()}")
+
+
+def places_of(times: Sequence[Number], length: int = LENGTH) -> Int[Tensor, "n"]:
+    """The time steps of a model of `length` frames at which the fixed frames of a cine lie, evenly from 0 to the last.
+
+    `times` are those of all its frames; that of frame 0 is where the model's time begins, that of the last where it
+    ends. Each frame takes the step that is nearest to its time, or the next one that is free.
+
+    Raises ValueError for times that do not increase, one frame alone, or more frames than `length`.
+    """
+    t = torch.as_tensor(times, dtype=torch.float64)
+    if not 2 <= len(t) <= length:
+        raise ValueError(f"times: expected 2 to {length} frames, got {len(t)}; leave some out")
+    if not t.isfinite().all() or (t.diff() <= 0).any():
+        raise ValueError("times: expected numbers that increase from frame to frame")
+    wanted = ((t[1:] - t[0]) / (t[-1] - t[0]) * (length - 1)).round().long() - 1
+    step, found = -1, []
+    for k, at in enumerate(wanted.clamp(min=0).tolist()):
+        left = len(wanted) - 1 - k  # frames that still need a step after this one
+        step = min(max(at, step + 1), length - 2 - left)
+        found.append(step)
+    return torch.tensor(found)
