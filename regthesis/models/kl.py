@@ -3,7 +3,7 @@
 from regthesis.kernels.shapes import Float, Number, Tensor
 
 
-def kl_of_each(mu: Float[Tensor, "b z"], log_variance: Float[Tensor, "b z"]) -> Float[Tensor, "b z"]:
+def kl_of_each(mu: Float[Tensor, "*b z"], log_variance: Float[Tensor, "*b z"]) -> Float[Tensor, "*b z"]:
     """KL of N(mu, sigma^2) from N(0, 1) in nats, for each number of each code."""
     return 0.5 * (log_variance.exp() + mu.square() - 1 - log_variance)
 

@@ -11,9 +11,10 @@ from torch import nn
 from regthesis import kernels
 from regthesis.kernels.shapes import Float, Int, Number, Tensor
 from regthesis.models.frames import FrameDecoder, FrameEncoder, TemporalConvolutions
+from regthesis.models.kl import kl_of_each
 from regthesis.models.temporal_prior import TemporalPrior
 
-__all__ = ["LENGTH", "MotionModel", "MotionPosterior", "places_of"]
+__all__ = ["LENGTH", "Motion", "MotionModel", "MotionModelWithoutGP", "MotionPosterior", "places_of"]
 
 LENGTH = 35  # frames, T in section 5.3.2: the longest cine of the thesis's training
 STEPS = 6  # squarings of the exponential, N in section 5.3.2
@@ -26,6 +27,14 @@ class MotionPosterior(NamedTuple):
 
     mu: Float[Tensor, "b z t"]
     sigma: Float[Tensor, "b z"]
+
+
+class Motion(NamedTuple):
+    """What a model says of cines: their motion matrices, the nats that these cost, and a velocity for every step."""
+
+    z: Float[Tensor, "b z t"]
+    kl: Float[Tensor, ""]
+    velocities: Float[Tensor, "b t d *space"]
 
 
 class MotionModel(nn.Module):
@@ -98,11 +107,9 @@ class MotionModel(nn.Module):
         """
         self._check(images, places)
         gamma = self._features(images)  # (b, n, 2 z)
-        if self.training and self.dropout:
-            gamma = gamma * (torch.rand(gamma.shape[:2], device=gamma.device) >= self.dropout)[..., None]
-        spread = gamma.new_zeros(len(images), self.length - 1, gamma.shape[-1])
-        spread = spread.scatter(1, places[..., None].expand_as(gamma), gamma)
-        mu, log_sigma = self.mixing(spread.mT).float().chunk(2, 1)
+        gamma = gamma * self._seen(gamma)
+        nothing = gamma.new_zeros(len(images), self.length - 1, gamma.shape[-1])
+        mu, log_sigma = self.mixing(placed(gamma, places, nothing).mT).float().chunk(2, 1)
         return MotionPosterior(mu, log_sigma.mean(-1).exp())
 
     def decode(
@@ -127,13 +134,17 @@ class MotionModel(nn.Module):
         still = torch.zeros(len(moving), self.latent, self.length - 1, device=moving.device)
         return self.decode(self.prior.draw(still, torch.ones_like(still[..., 0]), generator), moving)
 
-    def forward(
+    def code(
         self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]
-    ) -> tuple[MotionPosterior, Float[Tensor, "b t d *space"]]:
-        """Posterior and velocities of all time steps; in training z is drawn from the posterior, else it is its mean."""
+    ) -> tuple[Float[Tensor, "b z t"], Float[Tensor, ""]]:
+        """Motion matrices and what they cost in nats; in training drawn from the posterior, else its mean."""
         posterior = self.encode(images, places)
-        z = self.prior.draw(*posterior) if self.training else posterior.mu
-        return posterior, self.decode(z, images[:, 0])
+        return self.prior.draw(*posterior) if self.training else posterior.mu, self.prior.kl(*posterior)
+
+    def forward(self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]) -> Motion:
+        """Motion matrices, and the velocities of all time steps."""
+        z, kl = self.code(images, places)
+        return Motion(z, kl, self.decode(z, images[:, 0]))
 
     def loss(
         self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]
@@ -142,9 +153,8 @@ class MotionModel(nn.Module):
 
         The mean over the batch. Intensities are to lie in [0, 1], as `noise` does.
         """
-        posterior, v = self(images, places)
+        _, kl, v = self(images, places)
         with torch.autocast(images.device.type, enabled=False):
-            kl = self.prior.kl(*posterior)
             v = torch.stack([of[at] for of, at in zip(v, places, strict=True)])  # (b, n, d, *space)
             moving = images[:, :1].expand(-1, v.shape[1], *images.shape[2:]).flatten(0, 1)
             warped = kernels.warp(moving, kernels.exp(v.flatten(0, 1), self.steps))
@@ -157,6 +167,11 @@ class MotionModel(nn.Module):
         pairs = torch.cat([images[:, :1].expand_as(images[:, 1:]), images[:, 1:]], 2)  # (b, n, 2, *space)
         return self.encoder(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2])
 
+    def _seen(self, codes: Float[Tensor, "b n f"]) -> Tensor:
+        """Which frames are seen, `(b, n, 1)`: all of them, but in training each is left out with some probability."""
+        share = self.dropout if self.training else 0.0
+        return torch.rand(codes.shape[:2], device=codes.device)[..., None] >= share
+
     def _check(self, images: Tensor, places: Tensor) -> None:
         if images.shape[2:] != (1, *self.shape):
             raise ValueError(
@@ -167,6 +182,49 @@ class MotionModel(nn.Module):
             raise ValueError(f"places: expected one for each fixed frame, got {tuple(places.shape)}")
         if places.numel() and (places.min() < 0 or places.max() > self.length - 2 or (places.diff() <= 0).any()):
             raise ValueError(f"places: expected increasing numbers from 0 to {self.length - 2}, got {places.tolist()}")
+
+
+class MotionModelWithoutGP(MotionModel):
+    """The version without a Gaussian process (Krebs et al. 2020; sections 6.2.1 and 6.5.2), for comparison.
+
+    Each frame has a code of its own, z~_t, with N(0, I) as its prior. The mixing turns these codes, and as one more
+    channel the time from 0 to 1, into the motion matrix. Where there is no frame, and in training where one is dropped,
+    the code is drawn from the prior (temporal dropout sampling); after training it is the prior's mean, zero.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.mixing = TemporalConvolutions(self.latent + 1, self.latent)
+
+    def encode(
+        self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]
+    ) -> tuple[Float[Tensor, "b n z"], Float[Tensor, "b n z"]]:
+        """Mean and log variance of q(z~_t | I_0, I_t) of each fixed frame. Raises ValueError as the other model."""
+        self._check(images, places)
+        mu, log_variance = self._features(images).float().chunk(2, -1)
+        return mu, log_variance
+
+    def code(
+        self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]
+    ) -> tuple[Float[Tensor, "b z t"], Float[Tensor, ""]]:
+        """Motion matrices, and the nats that the codes of all frames cost together (Eq. 6.6)."""
+        mu, log_variance = self.encode(images, places)
+        kl = kl_of_each(mu, log_variance).sum((1, 2)).mean()
+        prior = mu.new_zeros(len(images), self.length - 1, self.latent)
+        own = mu
+        if self.training:
+            prior = torch.randn_like(prior)
+            drawn = mu + torch.randn_like(mu) * (0.5 * log_variance).exp()
+            own = torch.where(self._seen(mu), drawn, torch.randn_like(mu))
+        time = torch.linspace(0, 1, self.length - 1, device=mu.device).expand(len(images), 1, -1)
+        return self.mixing(torch.cat([placed(own, places, prior).mT, time], 1)).float(), kl
+
+
+def placed(
+    codes: Float[Tensor, "b n f"], places: Int[Tensor, "b n"], elsewhere: Float[Tensor, "b t f"]
+) -> Float[Tensor, "b t f"]:
+    """The codes of frames at their time steps, and what stands at the others (Fig. 5.3b)."""
+    return elsewhere.scatter(1, places[..., None].expand_as(codes), codes)
 
 
 def places_of(times: Sequence[Number], length: int = LENGTH) -> Int[Tensor, "n"]:

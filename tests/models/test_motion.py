@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regthesis import kernels
-from regthesis.models.motion import MotionModel, places_of
+from regthesis.models.motion import MotionModel, MotionModelWithoutGP, places_of
 
 SHAPES = {2: (16, 24), 3: (9, 16, 24)}  # an axis that does not halve evenly among them
 SPACING = {2: (1.5, 2.0), 3: (5.0, 1.5, 2.0)}
 
 
-def model(rank, **arguments):
+def model(rank, kind=MotionModel, **arguments):
     """A model of eight frames whose head and mixing speak."""
     torch.manual_seed(0)
-    found = MotionModel(SHAPES[rank], SPACING[rank], **{"length": 8, "latent": 3, "dropout": 0.0, **arguments})
+    found = kind(SHAPES[rank], SPACING[rank], **{"length": 8, "latent": 3, "dropout": 0.0, **arguments})
     torch.nn.init.normal_(found.decoder.head.weight, std=0.3)
     torch.nn.init.normal_(found.mixing.last.weight, std=0.1)
     return found.eval()
@@ -34,18 +34,22 @@ def rank(request):
 
 def test_a_motion_for_every_step_whatever_was_seen(rank):
     network, images = model(rank), cine(rank)
-    posterior, v = network(images, torch.tensor([[0, 2, 3, 6]]))
-    assert posterior.mu.shape == (1, 3, 7) and posterior.sigma.shape == (1, 3) and (posterior.sigma > 0).all()
-    assert v.shape == (1, 7, rank, *SHAPES[rank])
-    simulated, v = network(images[:, :1], torch.empty(1, 0, dtype=torch.long))
-    assert v.shape == (1, 7, rank, *SHAPES[rank]) and simulated.mu.shape == (1, 3, 7)
+    tracked = network(images, torch.tensor([[0, 2, 3, 6]]))
+    simulated = network(images[:, :1], torch.empty(1, 0, dtype=torch.long))
+    for motion in (tracked, simulated):
+        assert motion.z.shape == (1, 3, 7) and motion.velocities.shape == (1, 7, rank, *SHAPES[rank])
+
+
+def test_the_posterior_has_one_spread_a_row():
+    posterior = model(2).encode(cine(2), torch.tensor([[0, 2, 3, 6]]))
+    assert posterior.sigma.shape == (1, 3) and (posterior.sigma > 0).all()
 
 
 def test_a_batch_is_as_each_cine_alone(rank):
     network, images = model(rank), cine(rank, batch=2)
     places = torch.tensor([[0, 2, 3, 6], [1, 2, 4, 5]])
-    together = network(images, places)[1]
-    alone = torch.cat([network(images[i : i + 1], places[i : i + 1])[1] for i in range(2)])
+    together = network(images, places).velocities
+    alone = torch.cat([network(images[i : i + 1], places[i : i + 1]).velocities for i in range(2)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
@@ -75,7 +79,8 @@ def test_the_loss_is_the_bound_of_its_parts():
     network, images, places = model(2), cine(2), torch.tensor([[0, 2, 3, 6]])
     with torch.no_grad():
         loss, parts = network.loss(images, places)
-        posterior, v = network(images, places)
+        v = network(images, places).velocities
+        posterior = network.encode(images, places)
     warped = kernels.warp(images[0, :1].expand(4, -1, -1, -1), kernels.exp(v[0, places[0]], 6))
     squares = (images[0, 1:] - warped).square()
     expected = squares.sum() / (2 * 0.0045) + network.prior.kl(*posterior)
@@ -100,6 +105,30 @@ def test_chosen_steps_are_decoded_alone():
     moving, z = cine(2)[:, 0], torch.randn(1, 3, 7, generator=torch.Generator().manual_seed(3))
     at = torch.tensor([1, 4])
     torch.testing.assert_close(network.decode(z, moving, at), network.decode(z, moving)[:, at])
+
+
+def test_without_a_gaussian_process_each_frame_has_a_prior_of_its_own():
+    network = model(2, kind=MotionModelWithoutGP)
+    images, places = cine(2), torch.tensor([[0, 2, 3, 6]])
+    mu, log_variance = network.encode(images, places)
+    unit = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    nats = torch.distributions.kl_divergence(torch.distributions.Normal(mu, (0.5 * log_variance).exp()), unit)
+    motion = network(images, places)
+    torch.testing.assert_close(motion.kl, nats.sum())
+    seen = []
+    network.mixing.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    network(images, places)
+    codes, time = seen[0][0, :-1], seen[0][0, -1]
+    torch.testing.assert_close(codes[:, places[0]], mu[0].mT)
+    assert (codes[:, [1, 4, 5]] == 0).all() and torch.equal(time, torch.linspace(0, 1, 7))
+
+
+def test_without_a_gaussian_process_dropped_and_missing_frames_are_draws_from_the_prior():
+    network = model(2, kind=MotionModelWithoutGP, dropout=1.0, latent=400).train()
+    seen = []
+    network.mixing.register_forward_pre_hook(lambda module, given: seen.append(given[0][0, :-1]))
+    network(cine(2), torch.tensor([[0, 2, 3, 6]]))
+    assert seen[0].mean(0).abs().max() < 0.3 and (seen[0].std(0) - 1).abs().max() < 0.2
 
 
 def test_samples_are_those_of_the_prior():
