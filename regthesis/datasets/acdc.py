@@ -103,6 +103,16 @@ class ACDC(Dataset):
         check_grid(read_cine(folder, info)[0], cine, read_image(ed), ed.name)
         return True
 
+    def stack(self, id: str, plane: CommonGrid) -> CommonGrid:
+        """The grid of a patient's own slices, with `plane` in each of them.
+
+        Raises:
+            UserError: there is no such patient, or the image at ED is missing or broken.
+        """
+        folder = self.root / id
+        own = Grid.of(read_image(frame_file(folder, read_info(folder)["ED"])))
+        return CommonGrid((own.shape[0], *plane.shape), (own.spacing[0], *plane.spacing))
+
     def read(self, id: str, grid: str | CommonGrid = "full", sequence: bool = False) -> Case:
         """One patient: ED first (moving), then ES, or with `sequence` the whole cine, from ED once round.
 

@@ -1,0 +1,102 @@
+"""Slices of cines: which there are, that they are cut where they say, and that they are their patient's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from regthesis.case import Case
+from regthesis.datasets.dataset import CommonGrid, Dataset
+from regthesis.datasets.slices import PLANES, Slices, slice_of
+from regthesis.errors import UserError
+from regthesis.geometry import Grid
+
+THICK = 8.0
+
+
+class Beats(Dataset):
+    """Two cines of five slices and four frames; the structure is there at ED in slices 1 to 3, at ES in 2 and 3."""
+
+    name, structures, contains = "beats", {"LV": (1,)}, {"masks"}
+    reads = 0
+
+    @classmethod
+    def lies_at(cls, root):
+        return False
+
+    def ids(self):
+        return ["a", "b"]
+
+    def group(self, id):
+        return {"a": "NOR", "b": "DCM"}[id]
+
+    def identity(self, id):
+        return frozenset({f"image {id}"})
+
+    def stack(self, id, plane):
+        return CommonGrid((5, *plane.shape), (THICK, *plane.spacing))
+
+    def read(self, id, grid="full", sequence=False):
+        self.reads += 1
+        frames = 4 if sequence else 2
+        z = torch.arange(5.0).view(1, 1, 5, 1, 1)
+        images = z + 10 * torch.arange(frames).view(-1, 1, 1, 1, 1).expand(-1, 1, 5, *grid.shape[1:])
+        masks = [torch.zeros(1, 1, *grid.shape, dtype=torch.long) for _ in range(2)]
+        masks[0][:, :, 1:4, 2:5, 2:5], masks[1][:, :, 2:4, 2:4, 2:4] = 1, 1
+        last = 2 if sequence else 1
+        times = (0.0, 0.25, 0.5, 0.75) if sequence else None
+        return Case(id, images, Grid(grid.shape, grid.spacing), {0: masks[0], last: masks[1]}, self.group(id),
+                    structures=self.structures, dataset="beats", identity=self.identity(id), times=times)  # fmt: skip
+
+
+@pytest.fixture
+def slices():
+    return Slices(Beats(Path("beats")))
+
+
+def test_slices_with_a_structure_in_both_frames_are_cases(slices):
+    assert slices.ids() == ["a/slice02", "a/slice03", "b/slice02", "b/slice03"]
+
+
+def test_a_slice_is_a_cine_of_its_plane(slices):
+    case = slices.read("b/slice03", "quick")
+    assert case.id == "b/slice03" and case.grid.shape == PLANES["quick"].shape and case.grid.spacing == (3.0, 3.0)
+    assert case.images.shape == (4, 1, 64, 64) and case.times == (0.0, 0.25, 0.5, 0.75)
+    assert case.images[:, 0, 0, 0].tolist() == [3, 13, 23, 33]
+    assert set(case.masks) == {0, 2} and case.fixed_mask.sum() == 4
+    assert slices.read("b/slice03", "quick", sequence=False).images.shape[0] == 2
+
+
+def test_a_slice_is_its_patient_s(slices):
+    for id in slices.ids():
+        patient = id[0]
+        assert slices.group(id) == slices.cines.group(patient) == slices.read(id).group
+        assert slices.identity(id) == slices.cines.identity(patient) == slices.read(id).identity
+
+
+def test_a_patient_is_read_once_for_all_its_slices(slices):
+    ids = slices.ids()
+    before = slices.cines.reads
+    for id in ids:
+        slices.read(id)
+    assert slices.cines.reads == before + 2
+
+
+def test_a_known_motion_is_cut_to_the_plane():
+    truth = torch.arange(3.0).view(1, 3, 1, 1, 1).expand(1, 3, 2, 4, 4)
+    case = Case("a", torch.zeros(2, 1, 2, 4, 4), Grid((2, 4, 4), (8.0, 1.0, 1.0)), truth=truth)
+    assert slice_of(case, 1).truth[0, :, 0, 0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("id", ["a", "a/slice", "a/slicex", "a/slice05", "/slice01"])
+def test_what_is_no_slice_is_refused(slices, id):
+    with pytest.raises(UserError, match="no such slice|has slices 0 to 4"):
+        slices.read(id)
+
+
+def test_data_without_cines_have_no_slices():
+    class Pairs(Beats):
+        stack = property()
+
+    with pytest.raises(UserError, match="beats: has no cines"):
+        Slices(Pairs(Path("beats")))
