@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -79,7 +79,7 @@ class Slices(Dataset):
     def _cine(self, patient: str, plane: CommonGrid, sequence: bool) -> Case:
         return self.cines.read(patient, self.cines.stack(patient, plane), sequence)
 
-    @lru_cache(maxsize=None)  # noqa: B019
+    @cache  # noqa: B019
     def _segmented(self, patient: str) -> list[int]:
         case = self.cines.read(patient, self.cines.stack(patient, PLANES["quick"]))
         both = (case.moving_mask > 0).flatten(3).any(-1) & (case.fixed_mask > 0).flatten(3).any(-1)

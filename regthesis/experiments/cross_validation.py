@@ -68,7 +68,7 @@ def train(
         raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
     common = data.common_grid(grid)
     check_device(device)
-    parts = _parts(data, fold, count, skip)
+    parts = parts_of(data, fold, count, skip)
     cases = {id: data.read(id, common) for id in tqdm([*parts["trained"], *parts["validated"]], "cases", disable=None)}
     validated = [cases[id] for id in parts["validated"]]
     masked = data.has("masks")
@@ -108,7 +108,7 @@ def train(
     )
 
 
-def _parts(data: Dataset, fold: int, count: int, skip: Sequence[str]) -> dict[str, list[str]]:
+def parts_of(data: Dataset, fold: int, count: int, skip: Sequence[str]) -> dict[str, list[str]]:
     """Who is `trained` and `validated` on, and who is `held_out`."""
     data.check_ids(skip)
     held_out = folds(data, count)[fold - 1] if fold else []

@@ -70,7 +70,7 @@ class TemporalConvolutions(nn.Module):
 
 
 class FrameDecoder(nn.Module):
-    """Codes of frames and the moving image to velocities: three deconvolutions and a convolution, (32, 32, 32, 16) maps.
+    """Codes of frames and the moving image to velocities: three deconvolutions, a convolution, (32, 32, 32, 16) maps.
 
     The moving image is one channel at each size. The tanh bounds a velocity to a third of half the grid's extent.
     """
@@ -85,7 +85,9 @@ class FrameDecoder(nn.Module):
         for _ in range(3):
             self.sizes.insert(0, tuple(halved(self.sizes[0])))  # 1/8, 1/4, 1/2 and all of the size
         self.expand = nn.Linear(latent, NECK * torch.Size(self.sizes[0]).numel())
-        self.layers = nn.ModuleList(deconv(a + 1, b, 3, stride=2, padding=1) for a, b in ((NECK, 31), (31, 31), (31, 31)))
+        self.layers = nn.ModuleList(
+            deconv(a + 1, b, 3, stride=2, padding=1) for a, b in ((NECK, 31), (31, 31), (31, 31))
+        )
         self.fusion = conv(32, 16, 3, padding=1)
         self.head = conv(16, rank, 3, padding=1)
         nn.init.normal_(self.head.weight, std=1e-2)

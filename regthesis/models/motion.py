@@ -81,8 +81,15 @@ class MotionModel(nn.Module):
         if length < 2 or not 0 <= dropout <= 1:
             raise ValueError(f"length and dropout: expected 2 or more and a share, got {length} and {dropout}")
         self.arguments = dict(
-            shape=list(shape), spacing=list(spacing), length=length, latent=latent, covariance=covariance,
-            sigma=sigma, sigma_time=sigma_time, dropout=dropout, noise=noise,
+            shape=list(shape),
+            spacing=list(spacing),
+            length=length,
+            latent=latent,
+            covariance=covariance,
+            sigma=sigma,
+            sigma_time=sigma_time,
+            dropout=dropout,
+            noise=noise,
         )  # fmt: skip  (enough to build the network again)
         self.shape, self.spacing, self.length, self.latent = tuple(shape), tuple(spacing), length, latent
         self.sigma, self.sigma_time, self.dropout = sigma, sigma_time, dropout

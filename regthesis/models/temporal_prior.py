@@ -9,14 +9,24 @@ from torch import nn
 
 from regthesis.kernels.shapes import Float, Number, Tensor
 
-__all__ = ["COVARIANCES", "LENGTH", "SIGMA", "TemporalPrior", "cauchy", "kl_of_rows", "kl_of_rows_as_printed", "matern", "rbf"]
+__all__ = [
+    "COVARIANCES",
+    "LENGTH",
+    "SIGMA",
+    "TemporalPrior",
+    "cauchy",
+    "kl_of_rows",
+    "kl_of_rows_as_printed",
+    "matern",
+    "rbf",
+]
 
 LENGTH, SIGMA = 7.0, 1.005  # frames, and the standard deviation of a row: section 5.3.2
 JITTER = 1e-3  # on the diagonal, relative to the variance, as in the public code of Fortuin et al. (2019)
 
 
 def cauchy(distance: Tensor, length: Number, sigma: Number) -> Tensor:
-    """Eq. 5.3 with a plus sign: many length scales at once. With the minus that is printed it has a pole at `length`."""
+    """Eq. 5.3 with a plus sign: many length scales at once. With the printed minus it has a pole at `length`."""
     return sigma**2 / (1 + (distance / length).square())
 
 
@@ -26,7 +36,7 @@ def rbf(distance: Tensor, length: Number, sigma: Number) -> Tensor:
 
 
 def matern(distance: Tensor, length: Number, sigma: Number) -> Tensor:
-    """Matérn's covariance of order 3/2, whose paths have one derivative (Yang et al. 2024 take it; not in the thesis)."""
+    """Matérn's covariance of order 3/2: paths have one derivative. Not in the thesis; Yang et al. (2024) take it."""
     scaled = 3**0.5 * distance / length
     return sigma**2 * (1 + scaled) * (-scaled).exp()
 
@@ -73,7 +83,9 @@ class TemporalPrior(nn.Module):
         self, mu: Float[Tensor, "b d t"], sigma: Float[Tensor, "b d"], generator: torch.Generator | None = None
     ) -> Float[Tensor, "b d t"]:
         """z = mu + sigma L epsilon, row by row, with K = L Lᵀ (section 5.5.2)."""
-        noise = torch.randn(mu.shape, generator=generator, dtype=mu.dtype).to(mu.device)  # on the CPU: the same everywhere
+        noise = torch.randn(mu.shape, generator=generator, dtype=mu.dtype).to(
+            mu.device
+        )  # on the CPU: the same everywhere
         return mu + sigma[..., None] * (noise @ self.factor.to(mu).mT)
 
     def kl(self, mu: Float[Tensor, "b d t"], sigma: Float[Tensor, "b d"]) -> Float[Tensor, ""]:

@@ -1,0 +1,103 @@
+"""Training a motion model on cines, cross-validated by patient (section 5.3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from regthesis.case import Case
+from regthesis.datasets import CommonGrid
+from regthesis.datasets.slices import Slices, patient_of
+from regthesis.experiments.cross_validation import parts_of
+from regthesis.kernels.shapes import Tensor
+from regthesis.methods.motion import as_model_sees
+from regthesis.models.motion import MotionModel
+from regthesis.train import RandomAffine, Schedule, fit
+from regthesis.train.parallel import check_device
+
+__all__ = ["MovedCine", "train"]
+
+SCHEDULE = Schedule(4000, rate=1e-3, anneal=True, every=250)
+
+
+@dataclass(frozen=True)
+class MovedCine(RandomAffine):
+    """Cines with their frames' places: all frames of a cine are moved by one map."""
+
+    def __call__(self, batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """`(b, frames, 1, *space)` images moved, and the places as they are."""
+        images, places = batch
+        return super().__call__([images.squeeze(2)])[0].unsqueeze(2), places
+
+
+def train(
+    data: Slices,
+    out: Path,
+    build: Callable[[CommonGrid], MotionModel],
+    schedule: Schedule = SCHEDULE,
+    *,
+    fold: int,
+    count: int = 5,
+    grid: str = "full",
+    skip: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "cpu",
+    mixed: bool = False,
+    augmentation: dict | None = None,
+    about: dict | None = None,
+) -> dict:
+    """Train the motion model that `build` makes for a grid on the slices of all folds but number `fold`; its card.
+
+    The patients are dealt out as those of chapter 4 (`cross_validation.parts_of`), so that a fold has the same patients
+    as long as the data sets have the same. Slices of the patients for validation draw the curve of the loss.
+
+    Raises:
+        UserError: as `parts_of`, or what `train.fit` raises.
+    """
+    common = data.common_grid(grid)
+    check_device(device)
+    parts = parts_of(data.cines, fold, count, skip)
+    torch.manual_seed(seed)
+    model = build(common)
+    ids = {name: [id for id in data.ids() if patient_of(id) in set(parts[name])] for name in ("trained", "validated")}
+    samples = {
+        name: Cines(model, (data.read(id, common) for id in tqdm(some, name, disable=None)))
+        for name, some in ids.items()
+    }
+    return fit(
+        model,
+        samples["trained"],
+        out,
+        schedule,
+        augment=MovedCine(common.spacing, **{"shift": 0.05, **(augmentation or {})}),
+        validation=samples["validated"],
+        seed=seed,
+        device=device,
+        mixed=mixed,
+        about={
+            "dataset": data.name if data.grids else data.root.name,
+            "grid": grid,
+            "fold": [fold, count],
+            **parts,
+            "identities": data.cines.identities(),
+            "cines": len(samples["trained"]),
+            **(about or {}),
+        },
+    )
+
+
+class Cines(torch.utils.data.Dataset):
+    """What training takes of each case: its frames as the model sees them, and their places."""
+
+    def __init__(self, model: MotionModel, cases: Iterable[Case]):
+        self.samples = [as_model_sees(model, case) for case in cases]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
+        return self.samples[k]

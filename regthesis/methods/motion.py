@@ -1,0 +1,67 @@
+"""Tracking by the generative motion model of chapter 5: a whole cine in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.deformation import Deformation
+from regthesis.kernels.shapes import Float, Int, Tensor
+from regthesis.methods.learned import Learned
+from regthesis.methods.velocity import on_case_grid
+from regthesis.models.motion import MotionModel, MotionModelWithoutGP, places_of
+from regthesis.weights import shipped
+
+__all__ = ["METHODS", "MotionTracking", "MotionTrackingWithoutGP", "as_model_sees"]
+
+
+@dataclass(frozen=True)
+class MotionTracking(Learned):
+    """The mean motion matrix of a cine, and the velocities that it decodes to at the times of its frames."""
+
+    name = "motion"
+    label = "Our"
+    network_class = MotionModel
+    command = "motion"
+    weights: Path = shipped("motion")
+
+    def predict(self, network: MotionModel, case: Case) -> Deformation:
+        """A deformation for each fixed frame; its code is the column of the motion matrix at the frame's time.
+
+        Raises ValueError for more frames than the model has time steps.
+        """
+        images, places = as_model_sees(network, case)
+        with torch.no_grad():
+            motion = network(images[None], places[None])
+            v = on_case_grid(network, motion.velocities[0, places], case)
+            return Deformation.exp(v, case.grid, network.steps, code=motion.z[0, :, places].mT.contiguous())
+
+
+@dataclass(frozen=True)
+class MotionTrackingWithoutGP(MotionTracking):
+    """The version without a Gaussian process as its prior."""
+
+    name = "motion-no-gp"
+    label = "No-GP"
+    network_class = MotionModelWithoutGP
+    weights: Path = shipped("motion-no-gp")
+
+
+def as_model_sees(network: MotionModel, case: Case) -> tuple[Float[Tensor, "frames 1 *space"], Int[Tensor, "n"]]:
+    """The frames of a cine on a model's grid with intensities in [0, 1], and the time steps of the fixed ones.
+
+    Frames whose times are not known are taken to be evenly spaced. The darkest and the brightest hundredth of the whole
+    cine are cut off.
+    """
+    images = kernels.regrid(case.images, case.spacing, network.shape, network.spacing)
+    flat = images.flatten()[:: 1 + images.numel() // 10**6]  # a million voxels tell it as well as all
+    low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]).to(flat)).tolist()
+    times = case.times or range(len(images))
+    return ((images - low) / max(high - low, 1e-6)).clamp(0, 1), places_of(times, network.length).to(images.device)
+
+
+METHODS = [MotionTracking(), MotionTrackingWithoutGP()]

@@ -1,0 +1,42 @@
+"""Training on cines: a left-out patient is left out with all slices, and all frames of a cine are moved together."""
+
+import torch
+from small_cines import Beats
+
+from regthesis.datasets.slices import Slices, patient_of
+from regthesis.experiments.motion.training import MovedCine, train
+from regthesis.models.motion import MotionModel
+from regthesis.train import Schedule
+from regthesis.weights import Card
+
+
+class Many(Beats):
+    """Ten patients in two groups."""
+
+    def ids(self):
+        return [f"p{k}" for k in range(10)]
+
+    def group(self, id):
+        return "NOR" if int(id[1:]) < 5 else "DCM"
+
+
+def build(grid):
+    return MotionModel(grid.shape, grid.spacing, length=6, latent=3)
+
+
+def test_a_left_out_patient_is_seen_in_no_slice(tmp_path):
+    data = Slices(Many(tmp_path))
+    card = train(data, tmp_path / "out", build, Schedule(2, every=1), fold=1, grid="quick")
+    assert len(card["held_out"]) == 2 and len(card["validated"]) == 5 and len(card["trained"]) == 3
+    assert card["cines"] == 2 * 3  # two slices each
+    for id in data.ids():
+        seen = patient_of(id) in {*card["trained"], *card["validated"]}
+        assert Card(card).has_seen(data.read(id, "quick").identity) == seen
+
+
+def test_all_frames_of_a_cine_are_moved_by_one_map():
+    torch.manual_seed(0)
+    image = torch.rand(1, 1, 1, 16, 16)
+    images, places = MovedCine((1.0, 1.0))((image.expand(1, 4, 1, 16, 16), torch.tensor([[0, 1, 2]])))
+    assert images.shape == (1, 4, 1, 16, 16) and places.tolist() == [[0, 1, 2]]
+    assert all(torch.equal(images[:, 0], images[:, k]) for k in range(4)) and not torch.equal(images[:, :1], image)

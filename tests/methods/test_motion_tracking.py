@@ -1,0 +1,54 @@
+"""Tracking a cine by a motion model: each frame at its own time, on the cine's own grid."""
+
+import pytest
+import torch
+
+from regthesis import kernels
+from regthesis.case import Case
+from regthesis.geometry import Grid
+from regthesis.methods.motion import MotionTracking, MotionTrackingWithoutGP, as_model_sees
+from regthesis.models.motion import MotionModel
+from regthesis.train import save_weights
+
+GRID = Grid((16, 24), (2.0, 1.5))
+
+
+@pytest.fixture
+def beat():
+    images = kernels.smooth(torch.randn(5, 1, *GRID.shape, generator=torch.Generator().manual_seed(0)), 2.0)
+    return Case("beat", 300 * images + 1000, GRID, times=(0.0, 0.2, 0.4, 0.6, 0.8), identity=frozenset({"image 1"}))
+
+
+def tracking(kind, folder):
+    torch.manual_seed(0)
+    network = kind.network_class(GRID.shape, GRID.spacing, length=9, latent=3)
+    torch.nn.init.normal_(network.decoder.head.weight, std=0.3)
+    save_weights(folder / "weights.safetensors", network, {"identities": {}})
+    return kind(folder)
+
+
+@pytest.mark.parametrize("kind", [MotionTracking, MotionTrackingWithoutGP])
+def test_every_frame_has_the_motion_of_its_time(kind, beat, tmp_path):
+    method = tracking(kind, tmp_path)
+    found = method.register(beat)
+    assert found.u.shape == (4, 2, *GRID.shape) and found.code.shape == (4, 3) and found.seconds > 0
+    network = method.network(beat)
+    images, places = as_model_sees(network, beat)
+    assert places.tolist() == [1, 3, 5, 7]
+    with torch.no_grad():
+        motion = network(images[None], places[None])
+    torch.testing.assert_close(found.velocity, motion.velocities[0, places])
+    torch.testing.assert_close(found.u, kernels.exp(found.velocity, 6))
+    torch.testing.assert_close(found.code[1], motion.z[0, :, 3])
+
+
+def test_brightness_and_contrast_do_not_count(beat, tmp_path):
+    method = tracking(MotionTracking, tmp_path)
+    brighter = Case("beat", 7 * beat.images - 50, GRID, times=beat.times)
+    torch.testing.assert_close(method.register(brighter).u, method.register(beat).u, atol=1e-4, rtol=1e-3)
+
+
+def test_images_without_contrast_are_no_division_by_zero(beat):
+    still = Case("still", torch.full_like(beat.images, 5.0), GRID)
+    images, places = as_model_sees(MotionModel(GRID.shape, GRID.spacing, length=5), still)
+    assert torch.isfinite(images).all() and places.tolist() == [0, 1, 2, 3]
