@@ -139,11 +139,18 @@ def test_bad_input_is_one_line_and_exit_code_2(name, discs):
 @pytest.mark.parametrize(
     "option",
     [("--rate", "-1"), ("--rate", "0"), ("--seed", "-1"), ("--steps", "0")]
-    + [("--degrees", "-1"), ("--degrees", "181"), ("--zoom", "1"), ("--updates", "-1")],
+    + [("--degrees", "-1"), ("--degrees", "181"), ("--zoom", "1"), ("--updates", "-1"), ("--sigma-in-use", "0")],
 )
 def test_impossible_settings_of_a_training_are_refused_before_it_reads(option, discs):
     result = regthesis("train", "deformation", discs, "--out", discs / "o", *option)
     assert result.exit_code == 2 and "range" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--rate", "--sigma", "--sigma-in-use"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_numbers_of_a_training_are_finite(option, number, discs):
+    result = regthesis("train", "deformation", discs, "--out", discs / "o", option, number)
+    assert result.exit_code == 2 and "not a finite number" in result.stderr
 
 
 def test_a_stack_of_one_slice_is_registered(tmp_path):

@@ -117,16 +117,17 @@ def transport(data, out, grid, weights):
 @click.option("--networks", type=click.Path(path_type=Path), required=True, help="A folder of folders with weights.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
 @grid_option("full", "--frame")
+@click.option("--fold", type=click.IntRange(0), default=0, help="Networks of this fold, on the patients it left out.")
 @plain_errors
-def levers(root, networks, out, grid):
-    """Compare networks of chapter 4 on patients of ROOT that their trainings skipped, fold or no fold.
+def levers(root, networks, out, grid, fold):
+    """Compare networks of chapter 4 on patients of ROOT that their trainings skipped, or left out.
 
     Goes on where it was stopped.
     """
     from regthesis.datasets import recognise
     from regthesis.experiments.deformation.levers import record_levers
 
-    rows = record_levers(recognise(root), out, networks, grid)
+    rows = record_levers(recognise(root), out, networks, grid, fold)
     click.echo(rows.pivot_table("value", "network", "metric").round(4).to_string())
 
 

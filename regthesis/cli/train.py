@@ -1,6 +1,7 @@
 """Training."""
 
 import functools
+import math
 from pathlib import Path
 
 import click
@@ -9,8 +10,17 @@ from regthesis.cli.group import main
 from regthesis.cli.shared import commit, grid_option, names_of, plain_errors
 from regthesis.errors import UserError
 
-POSITIVE = click.FloatRange(0, min_open=True)
-FORM = ("latent", "scales", "sigma", "neck", "aligned", "moving_features", "smooth_whole", "updates")
+
+class _Positive(click.FloatRange):
+    """A number above 0, and finite."""
+
+    def convert(self, value, parameter, context):
+        number = super().convert(value, parameter, context)
+        return number if math.isfinite(number) else self.fail(f"{value} is not a finite number.", parameter, context)
+
+
+POSITIVE = _Positive(0, min_open=True)
+FORM = ("latent", "scales", "sigma", "neck", "aligned", "moving_features", "smooth_whole", "updates", "sigma_in_use")
 """The options that say which form of chapter 4's network is trained."""
 
 
@@ -87,6 +97,7 @@ def _train(build, root, out, folds, skip, steps, rate, patience, cines, degrees,
 @click.option(
     "--updates", type=click.IntRange(0, 100), default=0, help="Steps on each code, after the encoder, in use."
 )
+@click.option("--sigma-in-use", type=POSITIVE, help="Of that Gaussian after training, mm; default as in training.")
 @click.option("--window", type=click.IntRange(1), help="Of the correlation, in voxels of each scale: odd; default 9.")
 @click.option("--weight", type=POSITIVE, help="Of the match in the loss, lambda; the default is the thesis's 5000.")
 @click.option("--scale-weights", help="One for each scale, finest first, with commas; without it all are 1.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 import torch
+from scipy.optimize import nnls
 
 from regthesis import kernels
 from regthesis.case import Case
@@ -45,10 +47,18 @@ def spread(u: Float[Tensor, "n d *space"], spacing: Sequence[float]) -> Float[Te
     return (u * scale).var(0, keepdim=True).sum(1, keepdim=True).sqrt()
 
 
+class Voxels(NamedTuple):
+    """What is known of voxels, all in mm and of one shape."""
+
+    spread: Tensor  # of drawn displacements
+    motion: Tensor  # the length of their mean
+    error: Tensor  # the distance of their mean from the true displacement
+
+
 def against_truth(
     network: DeformationCVAE, case: Case, count: int = 20, generator: torch.Generator | None = None
-) -> tuple[Float[Tensor, "1 1 *space"], Float[Tensor, "1 1 *space"]]:
-    """The spread of draws for a pair, and the true error of their mean, both in mm and on the case's grid.
+) -> Voxels:
+    """So many draws for a pair against its true motion: `(1, 1, *space)` each, on the case's grid.
 
     Raises ValueError for a case whose true motion is not known.
     """
@@ -56,7 +66,25 @@ def against_truth(
         raise ValueError(f"{case.id}: its true motion is not known; take a case where it is")
     drawn = draws(network, *on_network_grid(network, case), count, generator)
     drawn = kernels.regrid(drawn, network.spacing, case.grid.shape, case.spacing, field=True)
-    return spread(drawn, case.spacing), endpoint_distance(drawn.mean(0, keepdim=True), case.truth, case.spacing)
+    mean = drawn.mean(0, keepdim=True)
+    motion = endpoint_distance(mean, torch.zeros_like(mean), case.spacing)
+    return Voxels(spread(drawn, case.spacing), motion, endpoint_distance(mean, case.truth, case.spacing))
+
+
+def residual(voxels: Voxels) -> tuple[float, float, float]:
+    """Weights a, b, c >= 0 with which a + b motion² + c spread² comes nearest to the squared error (least squares).
+
+    A code cannot say every motion: beside its own spread an error has a part that grows with the motion, and one that
+    is always there. `voxels` must come from cases that neither the network nor the judgement sees.
+    """
+    motion, spread, error = (part.double().flatten().square() for part in (voxels.motion, voxels.spread, voxels.error))
+    return tuple(nnls(torch.stack([torch.ones_like(motion), motion, spread], 1).numpy(), error.numpy())[0])
+
+
+def whole_spread(voxels: Voxels, weights: tuple[float, float, float]) -> Tensor:
+    """The standard deviation in mm that the weights of `residual` predict."""
+    a, b, c = weights
+    return (a + b * voxels.motion.square() + c * voxels.spread.square()).sqrt()
 
 
 def reliability(predicted: Float[Tensor, " n"], found: Float[Tensor, " n"], bins: int = 10) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from regthesis.weights import shipped
 class CVAE(VelocityNetwork):
     """The multi-scale network: z from both images, a velocity from z and the moving image."""
 
-    network_name = "s3"
-    network_label = "S3"
+    name = "s3"
+    label = "S3"
     network_class = DeformationCVAE
     command = "deformation"
     weights: Path = shipped("s3")
@@ -39,9 +39,18 @@ class CVAE(VelocityNetwork):
 class SingleScale(CVAE):
     """The network with a velocity at the finest scale alone."""
 
-    network_name = "s1"
-    network_label = "S1"
+    name = "s1"
+    label = "S1"
     weights: Path = shipped("s1")
 
 
-METHODS = [CVAE(), SingleScale(), CVAE(smoothing=0.0), SingleScale(smoothing=0.0)]
+@dataclass(frozen=True)
+class Plain(CVAE):
+    """The multi-scale network in the form of the thesis, trained as the one of a single scale was."""
+
+    name = "s3-plain"
+    label = "S3, plain"
+    weights: Path = shipped("s3-plain")
+
+
+METHODS = [CVAE(), SingleScale(), Plain()]

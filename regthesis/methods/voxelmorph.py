@@ -16,8 +16,8 @@ from regthesis.weights import shipped
 class VoxelMorph(VelocityNetwork):
     """The mean velocity of the network's posterior."""
 
-    network_name = "voxelmorph"
-    network_label = "VM"
+    name = "voxelmorph"
+    label = "VM"
     peer = "voxelmorph"
     network_class = VoxelMorphNetwork
     command = "voxelmorph"
@@ -29,4 +29,4 @@ class VoxelMorph(VelocityNetwork):
             return None, network(moving, fixed).velocities[0]
 
 
-METHODS = [VoxelMorph(), VoxelMorph(smoothing=0.0)]
+METHODS = [VoxelMorph()]

@@ -40,17 +40,18 @@ class DeformationCVAE(nn.Module):
     number of channels on either side of the fully connected layers. 425 k parameters at 32 x 128 x 128; the thesis
     had 420 k.
 
-    Four options go beyond the thesis. With `aligned` the image and the velocity of each scale lie where the features
+    Five options go beyond the thesis. With `aligned` the image and the velocity of each scale lie where the features
     of that scale do (`AlignedFeatures`), else the corners of all scales lie on each other (`AlignedCorners`). With
     `moving_features` the decoder sees as many features of the moving image at each size, beside the image: a small
     encoder makes them of that image alone. One more convolution a scale fuses them with the decoder's own, which are
     fewer then. With 8 there are 437 k parameters. The velocity is f(z, M) still. With `smooth_whole` the Gaussian acts
     on the whole velocity of a scale (Eq. 4.11 as printed), else on what the scale adds: then the kinks remain that
-    linear interpolation leaves in the velocity of the coarser ones. With `updates` the encoder's answer is only where
-    the code starts: so many steps down the loss follow (see `encode`). Training is as without.
+    linear interpolation leaves in the velocity of the coarser ones. Two change nothing in training. With `updates` the
+    encoder's answer is only where the code starts: so many steps down the loss follow (see `encode`). With
+    `sigma_in_use` the Gaussian has so many mm in evaluation mode, also while the code takes its steps.
 
     Raises ValueError for a grid that three halvings do not fit, a wrong spacing, scales other than 1, 2 or 3, more
-    than 14 features of the moving image, or a negative number of updates.
+    than 14 features of the moving image, a negative number of updates, or a `sigma_in_use` that is not positive.
     """
 
     steps = STEPS
@@ -67,6 +68,7 @@ class DeformationCVAE(nn.Module):
         moving_features: int = 0,
         smooth_whole: bool = False,
         updates: int = 0,
+        sigma_in_use: Number | None = None,
     ):
         super().__init__()
         rank = len(shape)
@@ -80,12 +82,15 @@ class DeformationCVAE(nn.Module):
             raise ValueError(f"moving_features: expected 0 to {MOST_FEATURES}, got {moving_features}")
         if updates < 0:
             raise ValueError(f"updates: expected 0 or more, got {updates}")
+        if sigma_in_use is not None and not 0 < sigma_in_use < float("inf"):
+            raise ValueError(f"sigma_in_use: expected a positive number of mm, got {sigma_in_use}")
         self.arguments = dict(
             shape=list(shape), spacing=list(spacing), latent=latent, scales=scales, sigma=sigma, neck=neck
         )  # enough to build the network again
-        beyond = dict(aligned=aligned, moving_features=moving_features, smooth_whole=smooth_whole, updates=updates)
+        beyond = dict(aligned=aligned, moving_features=moving_features, smooth_whole=smooth_whole)
+        beyond |= dict(updates=updates, sigma_in_use=sigma_in_use)
         self.arguments |= {name: value for name, value in beyond.items() if value}  # older cards have none of them
-        self.smooth_whole, self.updates = smooth_whole, updates
+        self.smooth_whole, self.updates, self.sigma_in_use = smooth_whole, updates, sigma_in_use
         self.shape, self.spacing, self.latent, self.scales, self.sigma = tuple(shape), spacing, latent, scales, sigma
         self.grids = AlignedFeatures() if aligned else AlignedCorners()
         self.layout = torch.channels_last if rank == 2 else torch.channels_last_3d  # twice the speed on a CPU
@@ -277,7 +282,8 @@ class DeformationCVAE(nn.Module):
             reach = raw.new_tensor([REACH * (n - 1) / 2 for n in space])
             v = raw.tanh() * reach.view(-1, *[1] * len(space))
             spacing = self.grids.spacing(self.spacing, self.shape, space)
-            smooth = lambda v: kernels.smooth(v, self.sigma, spacing, KERNEL)  # noqa: E731  (Eq. 4.11)
+            sigma = self.sigma if self.training else self.sigma_in_use or self.sigma
+            smooth = lambda v: kernels.smooth(v, sigma, spacing, KERNEL)  # noqa: E731  (Eq. 4.11)
             if coarser is None:
                 return smooth(v)
             coarser = self.grids.finer(coarser, space)

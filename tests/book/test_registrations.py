@@ -132,10 +132,12 @@ def test_sizes_draw_the_mean_over_structures():
     assert np.allclose(mean.get_ydata(), [0.55, 0.75]) and np.allclose(reference.get_ydata(), 0.75)
 
 
-def test_calibration_is_cut_to_the_data_and_keeps_the_line_of_the_calibrated():
-    table = pd.DataFrame({"spread": [0.05, 0.1], "error": [2.0, 4.0]})
-    ax = figures.calibration(torch.rand(1, 1, 5, 5), torch.rand(1, 1, 5, 5), table).axes[2]
-    assert 0.1 < ax.get_xlim()[1] < 0.12 and 4 < ax.get_ylim()[1] < 4.8
+def test_calibration_has_one_scale_and_keeps_the_line_of_the_calibrated():
+    tables = {"draws": pd.DataFrame({"spread": [0.05, 0.1], "error": [2.0, 4.0]})}
+    tables["whole"] = pd.DataFrame({"spread": [2.1, 3.9], "error": [2.0, 4.0]})
+    ax = figures.calibration(torch.rand(1, 1, 5, 5), torch.rand(1, 1, 5, 5), tables).axes[2]
+    assert ax.get_xlim() == ax.get_ylim() and 4 < ax.get_ylim()[1] < 4.8
+    assert {line.get_label() for line in ax.lines} == {"calibrated", "draws", "whole"}
     calibrated = next(line for line in ax.lines if line.get_label() == "calibrated")
     assert np.array_equal(*calibrated.get_xydata().T)
 

@@ -1,11 +1,15 @@
 """Levers: who is asked is unseen, each measure is what it says, and a run goes on."""
 
+import shutil
+
 import pandas as pd
 import pytest
 import torch
 
 from regthesis import kernels
 from regthesis.case import Case
+from regthesis.datasets import recognise
+from regthesis.datasets.phantom import heart
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.evaluate import evaluate
@@ -13,6 +17,8 @@ from regthesis.experiments.deformation import levers
 from regthesis.geometry import Grid
 from regthesis.methods.velocity import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
+from regthesis.models.voxelmorph import VoxelMorphNetwork
+from regthesis.train import save_weights
 
 GRID = Grid((8, 16, 16), (2.0, 1.0, 1.0))
 STRUCTURES = {"LV-Myo": (2,), "LV-BP": (3,)}
@@ -64,6 +70,31 @@ def test_a_network_of_one_scale_has_no_coarser_ones(case):
     single = DeformationCVAE((8, 16, 16), (2.0, 1.0, 1.0), latent=4, scales=1).eval()
     found = levers.levers([("net", single, [case])]).set_index("metric")["value"]
     assert found[list(levers.SCALES)].isna().all() and found.drop(list(levers.SCALES)).notna().all()
+
+
+def test_a_network_without_a_code_has_a_match_and_scores_alone(case):
+    pytest.importorskip("voxelmorph")
+    network = VoxelMorphNetwork(GRID.shape, GRID.spacing)
+    found = levers.levers([("vm", network, [case])]).set_index("metric")["value"]
+    assert found[["LCC", *levers.SCORES, "DICE LV-Myo"]].notna().all()
+    assert found[["nats", *levers.WITHOUT, *levers.SCALES]].isna().all()
+
+
+@pytest.mark.slow
+def test_with_a_fold_its_networks_are_asked_about_those_it_left_out(network, tmp_path):
+    heart.make(tmp_path / "hearts", subjects=3, seed=1, size="quick")
+    for name, (fold, held_out) in {"one": (1, ["patient001"]), "two": (2, ["patient002"])}.items():
+        card = dict(trained=["patient003"], validated=[], held_out=held_out, curve=[{"step": 1}])
+        save_weights(tmp_path / "nets" / name / f"fold{fold}" / "weights.safetensors", network, card)
+    ask = lambda fold: levers.record_levers(  # noqa: E731
+        recognise(tmp_path / "hearts"), tmp_path / "out", tmp_path / "nets", "quick", fold
+    )
+    with pytest.raises(UserError, match="one.fold2: no weights"):
+        ask(2)
+    shutil.copytree(tmp_path / "nets" / "two" / "fold2", tmp_path / "nets" / "one" / "fold2")
+    assert ask(2)[["network", "case"]].drop_duplicates().to_numpy().tolist() == [
+        ["one", "patient002"], ["two", "patient002"]
+    ]  # fmt: skip
 
 
 def test_what_was_measured_is_kept(network, case, tmp_path):

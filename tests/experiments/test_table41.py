@@ -67,30 +67,25 @@ def renamed(rows, **names):
     return rows.assign(method=rows["method"].replace(names))
 
 
-def test_what_was_smoothed_after_the_fact_is_not_comparable():
-    found = {verdict.id: verdict for verdict in table41.judge(ROWS, "acdc", FULL, smoothed={"s3": 3.0})}
-    for id in ("T4.1/S3/DICE", "C4.30/DICE/Dem", "C4.34/GradDetJac/Dem", "C4.40"):
-        assert found[id].verdict == "not comparable" and "velocities of s3 were smoothed by 3 mm" in found[id].why
-    assert found["T4.1/Dem/DICE"].verdict == "fails"  # 0.79 is not the printed 0.799
+def test_s1_is_compared_with_s3_in_its_plain_form():
+    """Where that was run: S3 of another training says nothing about the number of scales."""
+    same = study({"s1": {"DICE": 0.80}, "s3": {"DICE": 0.83}})
+    assert verdicts(same)["C4.30/DICE/S1"].verdict == "reproduced"
+    rows = pd.concat([same, renamed(study({"s1": {"DICE": 0.79}}), s1="s3-plain")])
+    assert verdicts(rows)["C4.30/DICE/S1"].verdict == "fails"
+    assert table41.values(rows, "S3", "DICE").mean() == pytest.approx(0.83, abs=0.002)
+    assert set(table41.plain(rows)["method"]) == {"s3"}
+    assert table41.values(table41.plain(rows), "S3", "DICE").mean() == pytest.approx(0.79, abs=0.002)
 
 
-def test_a_network_as_it_is_stands_before_the_smoothed_one():
-    bare = renamed(ROWS[ROWS["method"] == "s3"], s3="s3-unsmoothed")
-    bare = bare.assign(value=bare["value"] - 0.05 * (bare["metric"] == "DICE"))
-    rows = pd.concat([ROWS, bare])
-    assert table41.values(rows, "S3", "DICE").mean() == pytest.approx(0.762, abs=0.002)
-    found = {verdict.id: verdict for verdict in table41.judge(rows, "acdc", FULL, smoothed={"s3": 3.0})}
-    assert found["T4.1/S3/DICE"].verdict == "fails" and found["C4.34/GradDetJac/Dem"].verdict == "reproduced"
-    assert found["C4.40"].verdict == "reproduced"
-    folded = rows.assign(value=rows["value"].where((rows["method"] != "s3") | (rows["metric"] != "min Det-Jac"), -1.0))
-    assert verdicts(folded)["C4.40"].verdict == "reproduced"  # the smoothed network is no row of the table
+def test_other_forms_of_a_network_are_no_rows_of_the_table():
+    folded = pd.concat([ROWS, renamed(study({"s3": {"min Det-Jac": -1.0}}), s3="s3-plain")])
+    assert verdicts(folded)["C4.40"].verdict == "reproduced"
 
 
 def test_times_are_those_of_s3_and_not_comparable():
     seconds = study({"s3": {"seconds": 0.32}})
     assert verdicts(seconds)["C4.25"].verdict == "not comparable"
-    bare = verdicts(renamed(seconds, s3="s3-unsmoothed"))["C4.25"]
-    assert bare.verdict == "not comparable" and float(bare.computed.split()[0]) == pytest.approx(0.32, rel=0.01)
 
 
 def test_claims_are_tested_between_methods_that_were_run():
@@ -196,12 +191,6 @@ def test_methods_overlap_about_as_well_unless_a_test_tells_them_apart():
     apart = study({"s1": same, "demons": same, "syn": {"DICE": 0.83}})
     assert verdicts(apart)["C4.67"].verdict == "fails"
     assert verdicts(apart[apart["case"].isin(["p0", "p1", "p2"])])["C4.67"].verdict == "undecided"
-
-
-def test_networks_as_they_are_take_the_place_of_smoothed_ones():
-    rows = study({"demons": {"DICE": 0.8}, "s3": {"DICE": 0.7}, "s3-unsmoothed": {"DICE": 0.6}, "s1": {"DICE": 0.5}})
-    means = table41.as_they_are(rows).groupby("method")["value"].mean().round(2).to_dict()
-    assert means == {"demons": 0.8, "s3": 0.6, "s1": 0.5}
 
 
 def test_apart_has_a_line_a_group_structure_and_metric():

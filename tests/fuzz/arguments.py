@@ -32,8 +32,8 @@ COSTLY = {"--steps": "1", "--subjects": "1", "--size": "quick", "--profile": "qu
 REFUSED = ["-1", "0", "nan", "1e999", "1.5", "²", "", "a\nb", "{0}", "%s", "none", "-" + HUGE]  # for what may be costly
 TRAINING = ["--device", "--rate", "--patience", "--skip", "--fold", "--folds", "--cines"]  # of all training commands
 TRAINING += ["--degrees", "--zoom"]
-NETWORK = ["--scales", "--neck", "--sigma", "--moving-features", "--updates"]  # chapter 4's, and its loss
-NETWORK += ["--window", "--weight", "--scale-weights", "--free-bits"]
+NETWORK = ["--scales", "--neck", "--sigma", "--sigma-in-use", "--moving-features", "--updates"]  # chapter 4's
+NETWORK += ["--window", "--weight", "--scale-weights", "--free-bits"]  # and of its loss
 OUTPUTS = [
     "",
     ".",

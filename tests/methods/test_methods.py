@@ -115,7 +115,7 @@ BRIEF = {
     "syn": {"iterations": (2, 1)},
     "elastix8": {"iterations": 5, "resolutions": 2},
     "elastix16": {"iterations": 5, "resolutions": 2},
-    "s3-refined": {"steps": 2, "code_steps": 2},
+    "s3-refined": {"steps": 2},
 }
 
 

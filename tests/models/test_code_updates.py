@@ -102,3 +102,22 @@ def test_the_card_knows_them_and_older_cards_have_none():
     assert "updates" not in network(2).arguments
     with pytest.raises(ValueError, match="updates: expected 0 or more, got -1"):
         network(2, updates=-1)
+
+
+def test_a_gaussian_of_its_own_in_use_is_that_of_a_network_built_with_it(rank):
+    """In evaluation alone: in training it changes nothing. The code's steps follow the same Gaussian."""
+    model, wider = network(rank, updates=1, sigma=3.0, sigma_in_use=6.0), network(rank, updates=1, sigma=6.0)
+    images = pair(rank)
+    for mine, its in zip(model(*images).velocities, wider(*images).velocities, strict=True):
+        torch.testing.assert_close(mine, its)
+    losses = []
+    for each in (model, network(rank, sigma=3.0)):
+        torch.manual_seed(0)
+        losses.append(each.train().loss(*images)[0])
+    torch.testing.assert_close(*losses)
+
+
+@pytest.mark.parametrize("sigma", [0, -1.0, float("nan"), float("inf")])
+def test_a_gaussian_in_use_that_is_none_is_refused(sigma):
+    with pytest.raises(ValueError, match="sigma_in_use: expected a positive number of mm"):
+        network(2, sigma_in_use=sigma)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from regthesis.errors import UserError
 from regthesis.models.deformation import DeformationCVAE
 from regthesis.train import load_weights, read_card, save_weights, weights_hash
-from regthesis.train.tensors import write
+from regthesis.train.tensors import read, write
 
 
 @pytest.fixture
@@ -30,6 +30,16 @@ def test_the_same_network_comes_back(file, network):
 
 def test_others_can_open_it(file):
     assert "mu.weight" in safetensors.torch.load_file(file)
+
+
+def test_weights_shipped_in_half_precision_are_computed_with_in_single(file, network):
+    """Half of the size in the repository; the numbers come back to eleven bits."""
+    tensors, card = read(file)
+    write(file, {name: tensor.half() for name, tensor in tensors.items()}, card)
+    model, _ = load_weights(file, DeformationCVAE)
+    for mine, its in zip(model.parameters(), network().parameters(), strict=True):
+        assert mine.dtype == torch.float32
+        torch.testing.assert_close(mine, its, rtol=2**-11, atol=1e-7)
 
 
 @settings(derandomize=True, deadline=None, max_examples=25)

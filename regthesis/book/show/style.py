@@ -6,7 +6,7 @@ PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
     "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73", "yellow": "#F0E442",
     "blue": "#0072B2", "red": "#D55E00", "purple": "#CC79A7", "black": "#000000", "grey": "#8C8C8C",
     "brown": "#6B2A00", "tan": "#B58B6A", "navy": "#1B1B6B",  # told apart from those by their lightness
-    "pink": "#E8A0C8", "pale pink": "#F4D0E4", "pale tan": "#DAC5B5", "pale brown": "#B59580",
+    "pink": "#E8A0C8", "pale brown": "#B59580",
 }  # fmt: skip
 COLOURS = {
     "identity": PALETTE["grey"],
@@ -17,9 +17,7 @@ COLOURS = {
     "voxelmorph": PALETTE["pink"],
     "s1": PALETTE["tan"],
     "s3": PALETTE["brown"],
-    "voxelmorph-unsmoothed": PALETTE["pale pink"],
-    "s1-unsmoothed": PALETTE["pale tan"],
-    "s3-unsmoothed": PALETTE["pale brown"],
+    "s3-plain": PALETTE["pale brown"],
     "s3-refined": PALETTE["navy"],
     "truth": PALETTE["black"],
     "supervised": PALETTE["purple"],

@@ -76,21 +76,23 @@ def sizes(frame: pd.DataFrame, reference: pd.DataFrame):
     return figure
 
 
-def calibration(spread: Tensor, error: Tensor, table: pd.DataFrame):
+def calibration(spread: Tensor, error: Tensor, tables: Mapping[str, pd.DataFrame]):
     """One slice of the predicted spread and of the true error, both in mm; the one against the other in all voxels.
 
-    `table` has columns `spread` and `error` (mm), a row a bin of voxels.
+    Each of the named `tables` has columns `spread` and `error` (mm), a row a bin of voxels.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 2.6), width_ratios=(1, 1, 1.2))
+    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 2.7), width_ratios=(1, 1, 1.2))
     for ax, image, title in zip(axes, (spread, error), ("spread of draws (mm)", "true error (mm)"), strict=False):
         shown = ax.imshow(flat(image), cmap="viridis")
         figure.colorbar(shown, ax=ax, shrink=0.75, location="bottom")
         ax.set_title(title)
         ax.set_axis_off()
-    right, top = (1.08 * float(table[name].max()) for name in ("spread", "error"))
+    top = 1.08 * max(float(table[["spread", "error"]].max().max()) for table in tables.values())
     axes[2].plot((0, top), (0, top), "--", color=PALETTE["grey"], linewidth=1, label="calibrated")
-    axes[2].plot(table["spread"], table["error"], "o-", color=COLOURS["s3"])
-    axes[2].set(xlabel="predicted (mm)", ylabel="found (mm)", xlim=(0, right), ylim=(0, top))
+    looks = zip((COLOURS["s3"], PALETTE["blue"]), "os", strict=True)
+    for (label, table), (colour, marker) in zip(tables.items(), looks, strict=False):
+        axes[2].plot(table["spread"], table["error"], marker=marker, color=colour, label=label)
+    axes[2].set(xlabel="predicted (mm)", ylabel="found (mm)", xlim=(0, top), ylim=(0, top))
     axes[2].legend()
     return figure
 

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from regthesis import datasets, methods
+from regthesis import datasets
 from regthesis.book import ledger
 from regthesis.experiments.deformation import figure47, table41, table42
-from regthesis.methods.learned import with_weights
-from regthesis.methods.velocity import VelocityNetwork
-from regthesis.weights import WEIGHTS
 
 __all__ = ["JUDGES"]
 
 
 def _study(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
-    grid, smoothed = _grid(about), {}
-    for name, settings in about["methods"].items():
-        method = with_weights(methods.get(name), WEIGHTS / about["dataset"])
-        if isinstance(method, VelocityNetwork):
-            smoothed[name] = replace(method, smoothing=settings["smoothing"]).smoothed_by(grid.spacing)
-    return table41.judge(rows, about["dataset"], grid, "results", out, smoothed)
+    return table41.judge(rows, about["dataset"], _grid(about), "results", out)
 
 
 def _codes(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:

@@ -16,7 +16,7 @@ from regthesis.book.show import tables
 from regthesis.evaluate.statistics import mean_interval, wilcoxon
 from regthesis.evaluate.table import case_means, printed_style
 
-__all__ = ["COLUMNS", "ROWS", "apart", "as_they_are", "beside", "judge", "printed", "values"]
+__all__ = ["COLUMNS", "ROWS", "apart", "beside", "judge", "plain", "printed", "values"]
 
 ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN", "voxelmorph": "VM", "s1": "S1", "s3": "S3"}
 COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDetJac"}
@@ -27,29 +27,22 @@ HEADS = {"RMSE": "RMSE (in sd)", "DICE": "DICE", "HD": "HD95 (mm)", "GradDetJac"
 DIGITS = {"RMSE": 2, "DICE": 3, "HD": 1, "GradDetJac": 1}  # after the point, as printed
 NOTHING = "Undef", "GradDetJac"  # the identity is smooth whoever measures
 LEVEL = 0.001
+PLAIN = "s3-plain"  # S3 in the form and training of S1
 
 
 def values(rows: pd.DataFrame, row: str, column: str) -> pd.Series:
     """A cell's value for each case, in the printed unit; empty where the method was not run.
 
-    A network stands in the table as it is, without smoothing after the fact, where `rows` have it so (method
-    `s3-unsmoothed`). Cases without a finite value are left out: a structure that was lost has no distance.
+    Cases without a finite value are left out: a structure that was lost has no distance.
     """
-    mine = rows[(rows["method"] == _method(rows, row)) & (rows["metric"] == METRIC[column])]
+    mine = rows[(rows["method"] == METHOD[row]) & (rows["metric"] == METRIC[column])]
     found = case_means(mine).set_index("case")["value"] * SCALE.get(column, 1)
     return found[np.isfinite(found)]
 
 
-def _method(rows: pd.DataFrame, row: str) -> str:
-    own = f"{METHOD[row]}-unsmoothed"
-    return own if own in set(rows["method"]) else METHOD[row]
-
-
-def as_they_are(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows, with networks that were not smoothed after the fact, where recorded, in the place of smoothed ones."""
-    name = rows["method"].str.removesuffix("-unsmoothed")
-    bare = rows["method"] != name
-    return rows[bare | ~name.isin(name[bare])].assign(method=name)
+def plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of S3 in the form of the thesis, as rows of S3; none where that form was not run."""
+    return rows[rows["method"] == PLAIN].assign(method=METHOD["S3"])
 
 
 def apart(rows: pd.DataFrame, some: Collection[str]) -> pd.DataFrame:
@@ -116,59 +109,50 @@ def judge(
     grid,
     page: str = "4",
     results: Path | None = None,
-    smoothed: Mapping[str, float] | None = None,
 ) -> list[ledger.Verdict]:
     """Hand to the ledger what the long table `rows` of `evaluate` says of Table 4.1.
 
     Its cells, each with the undeformed scores of the same cases as control; the claims of order on it, each on the
     cases that both methods have; the time of a registration, C4.25, and folding, C4.40; and what is said beside it, as
-    `_judge_words`. `smoothed` gives the mm by which a method's velocities were smoothed after the fact, which the
-    thesis did not do.
+    `_judge_words`.
     """
     about = dict(dataset=dataset, grid=grid, page=page, results=results)
     found = []
     for known in ledger.load().values():
         table, *cell = known.id.split("/")
         if table == "T4.1":
-            found += _judge_cell(rows, known.id, *cell, _unlike(rows, smoothed, cell[0]), about)
+            found += _judge_cell(rows, known.id, *cell, about)
         elif known.kind == "order" and known.table == "T4.1":
-            found += _judge_order(rows, known, *cell, _unlike(rows, smoothed, known.of, cell[1]), about)
-    seconds = rows[(rows["method"] == _method(rows, "S3")) & (rows["metric"] == "seconds")]
+            found += _judge_order(rows, known, *cell, about)
+    seconds = rows[(rows["method"] == METHOD["S3"]) & (rows["metric"] == "seconds")]
     if len(seconds):
         found.append(ledger.check("C4.25", seconds.set_index("case")["value"], **about))
     smallest = rows[rows["metric"] == "min Det-Jac"]
-    registering = [row for row in METHOD if row != "Undef" and _method(rows, row) in set(smallest["method"])]
-    worst = smallest[smallest["method"].isin([_method(rows, row) for row in registering])]
+    registering = [name for name in ROWS if name != "identity" and name in set(smallest["method"])]
     if registering:
-        unlike = _unlike(rows, smoothed, *registering)
-        found.append(ledger.check("C4.40", worst.set_index("case")["value"], unlike=unlike, **about))
-    return found + _judge_words(rows, smoothed, about)
+        worst = smallest[smallest["method"].isin(registering)]
+        found.append(ledger.check("C4.40", worst.set_index("case")["value"], **about))
+    return found + _judge_words(rows, about)
 
 
-def _judge_cell(rows, id: str, row: str, column: str, unlike: str, about: dict) -> list[ledger.Verdict]:
+def _judge_cell(rows, id: str, row: str, column: str, about: dict) -> list[ledger.Verdict]:
     cell, undeformed = values(rows, row, column), values(rows, "Undef", column)
     if cell.empty:
         return []
     control = None if row == "Undef" or len(undeformed.index.intersection(cell.index)) < len(cell) else undeformed
     control = None if control is None else control[cell.index]
-    return [ledger.check(id, cell, control=control, unlike=unlike, **about)]
+    return [ledger.check(id, cell, control=control, **about)]
 
 
-def _judge_order(rows, known: ledger.Entry, column: str, than: str, unlike: str, about: dict) -> list[ledger.Verdict]:
+def _judge_order(rows, known: ledger.Entry, column: str, than: str, about: dict) -> list[ledger.Verdict]:
     both = _pairs(rows, column, known.of, than)
     if both.empty:
         return []
     first, second = both.iloc[:, 0], both.iloc[:, 1]
-    return [ledger.check(known.id, first, paired_with=second, unlike=unlike, **about)]
+    return [ledger.check(known.id, first, paired_with=second, **about)]
 
 
-def _unlike(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, *of: str) -> str:
-    """What was done after the fact to one of the methods in these rows of the table."""
-    done = {method: mm for row in of if (mm := (smoothed or {}).get(method := _method(rows, row), 0))}
-    return "; ".join(f"velocities of {method} were smoothed by {mm:g} mm after the fact" for method, mm in done.items())
-
-
-def _judge_words(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, about: dict) -> list[ledger.Verdict]:
+def _judge_words(rows: pd.DataFrame, about: dict) -> list[ledger.Verdict]:
     """C4.48 and C4.61 on the ejection fraction of thick hearts; C4.50 and C4.67, methods that overlap about as well."""
     noted = {name: about[name] for name in ("dataset", "page", "results")}
     found, thick = [], rows[rows["group"] == "HCM"]
@@ -183,11 +167,10 @@ def _judge_words(rows: pd.DataFrame, smoothed: Mapping[str, float] | None, about
         why = f"demons off by {mean:+.1f} points{bounds}, n = {n} with HCM, {about['dataset']}"
         found.append(ledger.claim("C4.61", shown, why, **noted))
     other_loss = "VoxelMorph also has another loss and another prior"
-    for id, row, others, more in (("C4.50", "VM", ["S3"], other_loss), ("C4.67", "S1", ["Dem", "SyN"], "")):
+    for id, row, others, unlike in (("C4.50", "VM", ["S3"], other_loss), ("C4.67", "S1", ["Dem", "SyN"], "")):
         pairs = {other: both for other in others if len(both := _pairs(rows, "DICE", row, other))}
         if pairs:
             shown, why = _alike(pairs)
-            unlike = "; ".join(filter(None, [_unlike(rows, smoothed, row, *pairs), more]))
             found.append(ledger.claim(id, shown, f"{why}, {about['dataset']}", unlike=unlike, **noted))
     return found
 
@@ -205,5 +188,10 @@ def _alike(pairs: Mapping[str, pd.DataFrame]) -> tuple[bool | None, str]:
 
 
 def _pairs(rows: pd.DataFrame, column: str, first: str, second: str) -> pd.DataFrame:
-    """A column of two rows of the table, on the cases that both have."""
+    """A column of two rows of the table, on the cases that both have.
+
+    S1 is compared with S3 in its plain form, where that was run: the two differ in their scales alone.
+    """
+    if {first, second} == {"S1", "S3"} and PLAIN in set(rows["method"]):
+        rows = pd.concat([rows[rows["method"] != METHOD["S3"]], plain(rows)])
     return pd.concat([values(rows, row, column) for row in (first, second)], axis=1, join="inner")

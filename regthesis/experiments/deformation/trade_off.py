@@ -29,7 +29,7 @@ SETTINGS = {
     "s1": ("smoothing", (0.0, 3.0, 5.0, 8.0)),  # mm
     "s3": ("smoothing", (0.0, 3.0, 5.0, 8.0)),
     "voxelmorph": ("smoothing", (0.0, 3.0, 5.0, 8.0)),
-    "s3-refined": ("penalty", (0.02, 0.05, 0.1, 0.2, 0.5)),
+    "s3-refined": ("penalty", (2.5, 5.0, 10.0, 20.0, 40.0)),  # mm²
 }
 """Method name -> the field that is varied, and its values."""
 
