@@ -42,8 +42,6 @@ def _training(command):
         click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better one."),
         click.option("--skip", default="", help="Patients kept out of everything."),
         click.option("--seed", type=click.IntRange(0), default=0),
-        click.option("--both-directions", is_flag=True, help="Each pair is trained on the other way round as well."),
-        click.option("--cines", type=click.Path(path_type=Path), help="Folder of whole cines of the same patients."),
         click.option(
             "--degrees", type=click.FloatRange(0, 180), help="Images are turned by up to so much; default 20."
         ),
@@ -55,6 +53,13 @@ def _training(command):
         click.option("--mixed", is_flag=True, help="Networks in bfloat16."),
     ]
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), plain_errors(command))
+
+
+def _on_pairs(command):
+    """What commands ask that train on pairs."""
+    both = click.option("--both-directions", is_flag=True, help="Each pair is trained on the other way round as well.")
+    cines = click.option("--cines", type=click.Path(path_type=Path), help="Folder of whole cines of the same patients.")
+    return both(cines(command))
 
 
 def _scale_weights(text, scales):
@@ -70,23 +75,30 @@ def _scale_weights(text, scales):
     return weights
 
 
-def _train(build, root, out, folds, skip, steps, rate, patience, cines, degrees, zoom, mirror, **arguments):
+def _train_on_pairs(build, root, cines, **arguments):
+    from regthesis.datasets import recognise
+    from regthesis.experiments.cross_validation import train
+
+    _train(train, recognise(root), build, cines=cines and recognise(cines), **arguments)
+
+
+def _train(train, data, build, out, folds, skip, steps, rate, patience, degrees, zoom, mirror, **arguments):
     from dataclasses import replace
 
-    from regthesis.datasets import recognise
-    from regthesis.experiments.cross_validation import SCHEDULE, train
+    from regthesis.experiments.cross_validation import SCHEDULE
 
     about, schedule = {"commit": commit()}, replace(SCHEDULE, steps=steps, rate=rate, patience=patience)
-    arguments |= dict(count=folds, skip=names_of(skip), about=about, cines=cines and recognise(cines))
+    arguments |= dict(count=folds, skip=names_of(skip), about=about)
     chosen = dict(degrees=degrees, zoom=zoom, mirror=mirror)
     arguments["augmentation"] = {name: value for name, value in chosen.items() if value is not None}
-    card = train(recognise(root), out, build, schedule, **arguments)
+    card = train(data, out, build, schedule, **arguments)
     last = card["curve"][-1]
     click.echo(f"{out}: {last['step']} steps in {card['hours']:.2f} h, validation {last['validation']:.3f}")
 
 
 @train.command()
 @_training
+@_on_pairs
 @click.option("--scales", type=click.IntRange(1, 3), default=3, help="1 is S1, 3 is S3.")
 @click.option("--latent", type=click.IntRange(1), default=32, help="Length of z.")
 @click.option("--neck", type=click.IntRange(1), default=3, help="Channels on either side of z.")
@@ -115,7 +127,7 @@ def deformation(window, weight, scale_weights, free_bits, **arguments):
     if window is not None and window % 2 == 0:
         raise UserError(f"--window {window}: expected an odd number of voxels")
     loss = dict(window=window, weight=weight, scale_weights=weights, free_bits=free_bits)
-    _train(
+    _train_on_pairs(
         lambda grid: DeformationCVAE(grid.shape, grid.spacing, **form),
         loss_arguments={name: value for name, value in loss.items() if value is not None},
         **arguments,
@@ -124,10 +136,34 @@ def deformation(window, weight, scale_weights, free_bits, **arguments):
 
 @train.command()
 @_training
+@_on_pairs
 @click.option("--noise", type=POSITIVE, default=0.05, help="Standard deviation of intensities in [0, 1].")
 @click.option("--precision", type=POSITIVE, default=2.0, help="Of the smoothness prior, for velocities in voxels.")
 def voxelmorph(noise, precision, **arguments):
     """Train diffeomorphic VoxelMorph, a baseline of chapter 4, on the pairs of ROOT, which is as in `deformation`."""
     from regthesis.models.voxelmorph import VoxelMorphNetwork
 
-    _train(lambda grid: VoxelMorphNetwork(grid.shape, grid.spacing, noise, precision), **arguments)
+    _train_on_pairs(lambda grid: VoxelMorphNetwork(grid.shape, grid.spacing, noise, precision), **arguments)
+
+
+@train.command()
+@_training
+@click.option("--latent", type=click.IntRange(1), default=32, help="Rows of the motion matrix.")
+@click.option("--length", type=click.IntRange(2, 1000), default=35, help="The most frames of a cine.")
+@click.option("--covariance", type=click.Choice(["cauchy", "rbf", "matern"]), default="cauchy", help="Of the prior.")
+@click.option("--no-gp", is_flag=True, help="The version without a Gaussian process as its prior.")
+@click.option("--sigma", type=POSITIVE, default=3.0, help="Of the Gaussian that smooths velocities in space, mm.")
+@click.option("--sigma-time", type=POSITIVE, default=1.5, help="And in time, in time steps.")
+@click.option("--dropout", type=click.FloatRange(0, 1), default=0.5, help="Share of frames hidden in each step.")
+@click.option("--noise", type=POSITIVE, help="Variance between registered intensities; default: the thesis's.")
+def motion(root, no_gp, latent, length, covariance, sigma, sigma_time, dropout, noise, **arguments):
+    """Train the motion model of chapter 5 on the slices of the cines of ROOT, a folder in ACDC's layout."""
+    from regthesis.datasets import recognise
+    from regthesis.datasets.slices import Slices
+    from regthesis.experiments.motion.training import train
+    from regthesis.models.motion import MotionModel, MotionModelWithoutGP
+
+    form = dict(latent=latent, length=length, covariance=covariance, sigma=sigma, sigma_time=sigma_time)
+    form |= dict(dropout=dropout, noise=noise)
+    kind = MotionModelWithoutGP if no_gp else MotionModel
+    _train(train, Slices(recognise(root)), lambda grid: kind(grid.shape, grid.spacing, **form), **arguments)

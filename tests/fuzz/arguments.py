@@ -34,6 +34,7 @@ TRAINING = ["--device", "--rate", "--patience", "--skip", "--fold", "--folds", "
 TRAINING += ["--degrees", "--zoom"]
 NETWORK = ["--scales", "--neck", "--sigma", "--sigma-in-use", "--moving-features", "--updates"]  # chapter 4's
 NETWORK += ["--window", "--weight", "--scale-weights", "--free-bits"]  # and of its loss
+MOTION = ["--length", "--covariance", "--sigma", "--sigma-time", "--dropout", "--noise"]
 OUTPUTS = [
     "",
     ".",
@@ -99,6 +100,7 @@ def option(rng: Random, call: Call) -> str | None:
         "trade-off": ["--methods", "--fold", "--patients", "--grid"],
         "train deformation": [*NETWORK, *TRAINING],
         "train voxelmorph": ["--noise", "--precision", *TRAINING],
+        "train motion": [*MOTION, *TRAINING],
         "run": ["-p seed", "-p rate", "-p name", "-p sizes", "-p quick", "-p nowhere", "--profile"],
     }.get(call.command)
     if not given:

@@ -214,7 +214,7 @@ def _deformation(rng: Random) -> tuple:
     return _train(rng.choice(["trained", "trained", "out"]))
 
 
-def _voxelmorph(rng: Random) -> tuple:
+def _train_anew(rng: Random) -> tuple:
     return _train("out")
 
 
@@ -250,7 +250,8 @@ CALLS = {
     "judge": _judge,
     "doctor": _doctor,
     "train deformation": _deformation,
-    "train voxelmorph": _voxelmorph,
+    "train voxelmorph": _train_anew,
+    "train motion": _train_anew,
     "run": _run,
     "book": _book,
 }
