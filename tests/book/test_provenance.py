@@ -35,6 +35,18 @@ def test_changed_files_show(checkout):
     assert provenance.commit(checkout).endswith("+dirty")
 
 
+def test_what_an_earlier_run_left_is_no_change_of_the_code(checkout):
+    records = checkout / "data" / "recorded" / "run" / "records.csv"
+    records.parent.mkdir(parents=True)
+    records.write_text("one")
+    for words in (["add", "data"], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "-m", "two"]):
+        subprocess.run(["git", *words], cwd=checkout, check=True)
+    records.write_text("two")
+    assert not provenance.commit(checkout).endswith("+dirty")
+    (checkout / "file").write_text("two")
+    assert provenance.commit(checkout).endswith("+dirty")
+
+
 def test_unknown_outside_git_and_without_it(tmp_path, monkeypatch):
     assert provenance.commit(tmp_path) == "unknown"
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -18,13 +18,15 @@ __all__ = ["collect", "commit", "line", "machine", "processor", "recorded_line",
 def commit(root: Path) -> str:
     """Short commit of the checkout `root`, with "+dirty" where tracked files differ, or "unknown" where it is none.
 
-    A folder inside somebody else's checkout, as an installed package may be, has not that checkout's commit.
+    Recorded runs do not count: what one run has left is no change of the code that makes the next. A folder inside
+    somebody else's checkout, as an installed package may be, has not that checkout's commit.
     """
     try:
         if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != Path(root).resolve():
             return "unknown"
         short = _git(root, "rev-parse", "--short", "HEAD")
-        return short + ("+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)data/recorded")
+        return short + ("+dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
