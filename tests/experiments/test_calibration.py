@@ -24,7 +24,7 @@ def test_voxels_are_those_of_the_hearts_one_after_the_other():
     hearts = [heart(0, 3), heart(1, 5)]
     found = calibration.in_hearts(network, hearts, torch.Generator().manual_seed(0))
     assert all(part.shape == (4 * 3 + 4 * 5,) for part in found)
-    first = against_truth(network, hearts[0], generator=torch.Generator().manual_seed(0))
+    first = against_truth(network, hearts[0], calibration.DRAWS, torch.Generator().manual_seed(0))
     torch.testing.assert_close(found.error[:12], first.error[hearts[0].fixed_mask > 0])
     torch.testing.assert_close(found.spread[:12], first.spread[hearts[0].fixed_mask > 0])
 
