@@ -93,7 +93,7 @@ def calibration(spread: Tensor, error: Tensor, tables: Mapping[str, pd.DataFrame
     for (label, table), (colour, marker) in zip(tables.items(), looks, strict=False):
         axes[2].plot(table["spread"], table["error"], marker=marker, color=colour, label=label)
     axes[2].set(xlabel="predicted (mm)", ylabel="found (mm)", xlim=(0, top), ylim=(0, top))
-    axes[2].legend()
+    figure.legend(*axes[2].get_legend_handles_labels(), ncols=3, loc="outside upper right")
     return figure
 
 
