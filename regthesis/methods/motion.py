@@ -10,6 +10,7 @@ import torch
 from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
+from regthesis.errors import UserError
 from regthesis.kernels.shapes import Float, Int, Tensor
 from regthesis.methods.learned import Learned
 from regthesis.methods.velocity import on_case_grid
@@ -32,7 +33,7 @@ class MotionTracking(Learned):
     def predict(self, network: MotionModel, case: Case) -> Deformation:
         """A deformation for each fixed frame; its code is the column of the motion matrix at the frame's time.
 
-        Raises ValueError for more frames than the model has time steps.
+        Raises as `as_model_sees`.
         """
         images, places = as_model_sees(network, case)
         with torch.no_grad():
@@ -56,12 +57,18 @@ def as_model_sees(network: MotionModel, case: Case) -> tuple[Float[Tensor, "fram
 
     Frames whose times are not known are taken to be evenly spaced. The darkest and the brightest hundredth of the whole
     cine are cut off.
+
+    Raises:
+        UserError: there are more frames than the model has time steps.
     """
     images = kernels.regrid(case.images, case.spacing, network.shape, network.spacing)
     flat = images.flatten()[:: 1 + images.numel() // 10**6]  # a million voxels tell it as well as all
     low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]).to(flat)).tolist()
-    times = case.times or range(len(images))
-    return ((images - low) / max(high - low, 1e-6)).clamp(0, 1), places_of(times, network.length).to(images.device)
+    try:
+        places = places_of(case.times or range(len(images)), network.length)
+    except ValueError as error:
+        raise UserError(f"{case.id}: {error}") from None
+    return ((images - low) / max(high - low, 1e-6)).clamp(0, 1), places.to(images.device)
 
 
 METHODS = [MotionTracking(), MotionTrackingWithoutGP()]

@@ -5,6 +5,7 @@ import torch
 
 from regthesis import kernels
 from regthesis.case import Case
+from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.methods.motion import MotionTracking, MotionTrackingWithoutGP, as_model_sees
 from regthesis.models.motion import MotionModel
@@ -46,6 +47,11 @@ def test_brightness_and_contrast_do_not_count(beat, tmp_path):
     method = tracking(MotionTracking, tmp_path)
     brighter = Case("beat", 7 * beat.images - 50, GRID, times=beat.times)
     torch.testing.assert_close(method.register(brighter).u, method.register(beat).u, atol=1e-4, rtol=1e-3)
+
+
+def test_more_frames_than_the_model_has_steps_are_one_line(beat):
+    with pytest.raises(UserError, match="beat: times: expected 2 to 4 frames, got 5; leave some out"):
+        as_model_sees(MotionModel(GRID.shape, GRID.spacing, length=4), beat)
 
 
 def test_images_without_contrast_are_no_division_by_zero(beat):
