@@ -5,28 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Protocol
 
 from regthesis.case import Case
 from regthesis.datasets.dataset import CommonGrid, Dataset
 from regthesis.errors import UserError
 from regthesis.geometry import Grid
 
-__all__ = ["Cines", "Slices", "slice_of"]
+__all__ = ["Slices", "slice_of"]
 
 PLANES = {
     "full": CommonGrid((128, 128), (1.5, 1.5)),  # thesis section 5.3.1
     "quick": CommonGrid((64, 64), (3.0, 3.0)),  # the same field of view at half the resolution
 }
-
-
-class Cines(Protocol):
-    """A data set that has whole cines, and knows how thick their slices are."""
-
-    root: Path
-
-    def stack(self, id: str, plane: CommonGrid) -> CommonGrid:
-        """The grid of a cine with its own slices, and with `plane` in each of them."""
 
 
 class Slices(Dataset):

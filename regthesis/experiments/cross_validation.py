@@ -64,8 +64,6 @@ def train(
         UserError: a broken or unknown patient, too few of them, none to measure on, a fold that is not there or empty,
             or what `train.fit` raises.
     """
-    if not 0 <= fold <= count:
-        raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
     common = data.common_grid(grid)
     check_device(device)
     parts = parts_of(data, fold, count, skip)
@@ -76,10 +74,10 @@ def train(
     if not measurable:
         names = ", ".join(parts["validated"])
         raise UserError(f"{data.root}: no validation patient ({names}) has a structure in both masks; segment one")
-    identities = data.identities()
+    whom = whom_it_saw(data, grid, fold, count, parts)
     trained = [cases[id] for id in parts["trained"]]
     if cines is not None:
-        known = set().union(*(identities[id] for id in parts["trained"]))
+        known = set().union(*(whom["identities"][id] for id in parts["trained"]))
         trained += beats(cines, known, common)
     if both_directions:
         trained += [turned_round(case) for case in trained]
@@ -96,20 +94,18 @@ def train(
         seed=seed,
         device=device,
         mixed=mixed,
-        about={
-            "dataset": data.name if data.grids else data.root.name,
-            "grid": grid,
-            "fold": [fold, count],
-            **parts,
-            "identities": identities,
-            "pairs": len(trained),
-            **(about or {}),
-        },
+        about={**whom, "pairs": len(trained), **(about or {})},
     )
 
 
 def parts_of(data: Dataset, fold: int, count: int, skip: Sequence[str]) -> dict[str, list[str]]:
-    """Who is `trained` and `validated` on, and who is `held_out`."""
+    """Who is `trained` and `validated` on, and who is `held_out`.
+
+    Raises:
+        UserError: a fold that is not there or empty, an unknown patient to skip, or too few are left.
+    """
+    if not 0 <= fold <= count:
+        raise UserError(f"fold: expected 0 (none left out) to {count}, got {fold}")
     data.check_ids(skip)
     held_out = folds(data, count)[fold - 1] if fold else []
     if fold and not held_out:
@@ -124,6 +120,12 @@ def parts_of(data: Dataset, fold: int, count: int, skip: Sequence[str]) -> dict[
     validated = data.balanced(VALIDATION, rest)
     trained = [id for id in left if id not in validated]
     return {"trained": trained, "validated": validated, "held_out": held_out}
+
+
+def whom_it_saw(data: Dataset, grid: str, fold: int, count: int, parts: dict[str, list[str]]) -> dict:
+    """What a card says of the patients of a training: whose they are, on which grid, and everybody's identity."""
+    about = {"dataset": data.name if data.grids else data.root.name, "grid": grid, "fold": [fold, count]}
+    return about | parts | {"identities": data.identities()}
 
 
 def beats(cines: Dataset, known: set[str], grid: CommonGrid, frames: int = FRAMES) -> list[Case]:

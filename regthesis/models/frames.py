@@ -57,10 +57,8 @@ class TemporalConvolutions(nn.Module):
             nn.Conv1d(features, features, 3, padding=dilation, dilation=dilation) for dilation in (1, 2, 4)
         )
         self.last = nn.Conv1d(features, out, 3, padding=8, dilation=8)
-        nn.init.normal_(self.last.weight, std=1e-2)  # motion matrices start small, and their spread
+        nn.init.normal_(self.last.weight, std=1e-2)  # motion matrices start small
         nn.init.zeros_(self.last.bias)
-        with torch.no_grad():
-            self.last.bias[out // 2 :] = -2.5  # (its logarithm is the second half) below that of the prior
 
     def forward(self, features: Float[Tensor, "b f t"]) -> Float[Tensor, "b o t"]:
         h = features

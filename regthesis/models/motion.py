@@ -97,6 +97,7 @@ class MotionModel(nn.Module):
         self.prior = TemporalPrior(range(1, length), covariance)
         self.encoder = FrameEncoder(self.shape, 2 * latent)
         self.mixing = TemporalConvolutions(2 * latent, 2 * latent)
+        nn.init.constant_(self.mixing.last.bias[latent:], -2.5)  # the posterior starts narrower than the prior
         self.decoder = FrameDecoder(self.shape, latent)
 
     def regularised(self) -> list[nn.Parameter]:

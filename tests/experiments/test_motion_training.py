@@ -1,9 +1,11 @@
 """Training on cines: a left-out patient is left out with all slices, and all frames of a cine are moved together."""
 
+import pytest
 import torch
 from small_cines import Beats
 
 from regthesis.datasets.slices import Slices, patient_of
+from regthesis.errors import UserError
 from regthesis.experiments.motion.training import MovedCine, train
 from regthesis.models.motion import MotionModel
 from regthesis.train import Schedule
@@ -32,6 +34,11 @@ def test_a_left_out_patient_is_seen_in_no_slice(tmp_path):
     for id in data.ids():
         seen = patient_of(id) in {*card["trained"], *card["validated"]}
         assert Card(card).has_seen(data.read(id, "quick").identity) == seen
+
+
+def test_a_fold_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match="fold: expected 0"):
+        train(Slices(Many(tmp_path)), tmp_path / "out", build, Schedule(1), fold=6, grid="quick")
 
 
 def test_all_frames_of_a_cine_are_moved_by_one_map():

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.datasets import CommonGrid
 from regthesis.datasets.slices import Slices, patient_of
-from regthesis.experiments.cross_validation import parts_of
+from regthesis.experiments.cross_validation import SCHEDULE, parts_of, whom_it_saw
 from regthesis.kernels.shapes import Tensor
 from regthesis.methods.motion import as_model_sees
 from regthesis.models.motion import MotionModel
@@ -20,8 +20,6 @@ from regthesis.train import RandomAffine, Schedule, fit
 from regthesis.train.parallel import check_device
 
 __all__ = ["MovedCine", "train"]
-
-SCHEDULE = Schedule(4000, rate=1e-3, anneal=True, every=250)
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,7 @@ def train(
     common = data.common_grid(grid)
     check_device(device)
     parts = parts_of(data.cines, fold, count, skip)
+    whom = whom_it_saw(data.cines, grid, fold, count, parts)
     torch.manual_seed(seed)
     model = build(common)
     ids = {name: [id for id in data.ids() if patient_of(id) in set(parts[name])] for name in ("trained", "validated")}
@@ -78,15 +77,7 @@ def train(
         seed=seed,
         device=device,
         mixed=mixed,
-        about={
-            "dataset": data.name if data.grids else data.root.name,
-            "grid": grid,
-            "fold": [fold, count],
-            **parts,
-            "identities": data.cines.identities(),
-            "cines": len(samples["trained"]),
-            **(about or {}),
-        },
+        about={**whom, "cines": len(samples["trained"]), **(about or {})},
     )
 
 
