@@ -52,7 +52,7 @@ class Elastix(PeerMethod):
             try:
                 _, found = itk.elastix_registration_method(*images, parameter_object=parameters, **log)
             except RuntimeError as error:  # says no more than that there is a log
-                raise RuntimeError(_reason(Path(folder, "log")) or str(error)) from None
+                raise RuntimeError(reason(Path(folder, "log")) or str(error)) from None
             field = itk.transformix_deformation_field(images[1], found, output_directory=folder, log_to_console=False)
         vectors = sitk.GetImageFromArray(itk.array_from_image(field).astype(np.float64), isVector=True)
         return grid.displacement_from_mm(vectors)
@@ -66,7 +66,7 @@ def _to_itk(itk, image, grid: Grid):
     return converted
 
 
-def _reason(log: Path) -> str:
+def reason(log: Path) -> str:
     """The last error that elastix describes in its log."""
     described = re.findall(
         r"^Description: (.+)", log.read_text("utf-8", "replace") if log.is_file() else "", re.MULTILINE

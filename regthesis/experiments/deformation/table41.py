@@ -5,44 +5,36 @@ Grad Det-Jac is in 10^-2 per mm; the thesis prints no unit of length.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from regthesis.book import ledger
-from regthesis.book.show import tables
 from regthesis.evaluate.statistics import mean_interval, wilcoxon
-from regthesis.evaluate.table import case_means, printed_style
+from regthesis.experiments.printed_table import PrintedTable
 
-__all__ = ["COLUMNS", "ROWS", "apart", "beside", "judge", "plain", "printed", "values"]
+__all__ = ["HEADS", "ROWS", "TABLE", "apart", "beside", "judge", "plain", "printed", "values"]
 
 ROWS = {"identity": "Undef", "demons": "Dem", "syn": "SyN", "voxelmorph": "VM", "s1": "S1", "s3": "S3"}
-COLUMNS = {"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDetJac"}
-METHOD = {row: method for method, row in ROWS.items()}
-METRIC = {column: metric for metric, column in COLUMNS.items()}
-SCALE = {"GradDetJac": 100}
 HEADS = {"RMSE": "RMSE (in sd)", "DICE": "DICE", "HD": "HD95 (mm)", "GradDetJac": "Grad Det-Jac (10⁻² per mm)"}
-DIGITS = {"RMSE": 2, "DICE": 3, "HD": 1, "GradDetJac": 1}  # after the point, as printed
-NOTHING = "Undef", "GradDetJac"  # the identity is smooth whoever measures
+TABLE = PrintedTable(
+    "T4.1",
+    ROWS,
+    columns={"RMSE": "RMSE", "DICE": "DICE", "HD95": "HD", "Grad Det-Jac": "GradDetJac"},
+    heads=HEADS,
+    digits={"RMSE": 2, "DICE": 3, "HD": 1, "GradDetJac": 1},
+    scale={"GradDetJac": 100},
+    unmoved=["GradDetJac"],
+)
+values, beside, printed = TABLE.values, TABLE.beside, TABLE.printed
 LEVEL = 0.001
 PLAIN = "s3-plain"  # S3 in the form and training of S1
 
 
-def values(rows: pd.DataFrame, row: str, column: str) -> pd.Series:
-    """A cell's value for each case, in the printed unit; empty where the method was not run.
-
-    Cases without a finite value are left out: a structure that was lost has no distance.
-    """
-    mine = rows[(rows["method"] == METHOD[row]) & (rows["metric"] == METRIC[column])]
-    found = case_means(mine).set_index("case")["value"] * SCALE.get(column, 1)
-    return found[np.isfinite(found)]
-
-
 def plain(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of S3 in the form of the thesis, as rows of S3; none where that form was not run."""
-    return rows[rows["method"] == PLAIN].assign(method=METHOD["S3"])
+    return rows[rows["method"] == PLAIN].assign(method=TABLE.method("S3"))
 
 
 def apart(rows: pd.DataFrame, some: Collection[str]) -> pd.DataFrame:
@@ -58,49 +50,8 @@ def apart(rows: pd.DataFrame, some: Collection[str]) -> pd.DataFrame:
     lines |= {name: rows[rows["metric"] == metric] for name, metric in others.items()}
     means = {name: part.groupby("method", sort=False)["value"].mean() for name, part in lines.items()}
     found = pd.DataFrame(means).T[list(rows["method"].unique())]
-    found.loc[HEADS["GradDetJac"]] *= SCALE["GradDetJac"]
+    found.loc[HEADS["GradDetJac"]] *= TABLE.scale["GradDetJac"]
     return found
-
-
-def beside(
-    runs: Mapping[str, pd.DataFrame], verdicts: Mapping[str, Iterable[ledger.Verdict]] | None = None
-) -> pd.DataFrame:
-    """Table 4.1 as the thesis prints it, methods down and measures across, each cell with a line for every source.
-
-    The first line of a cell is printed, the others are mean and standard deviation over the cases of each long table
-    of `runs`, with the mark of their verdict where `verdicts` has one of that run. The column `source` names the lines.
-    Methods that no run has are left out.
-    """
-    marks = {run: {it.id: tables.MARKS[it.verdict] for it in of} for run, of in (verdicts or {}).items()}
-    lines = {}
-    for row in ROWS.values():
-        cells = {head: [_printed(row, column)] for column, head in HEADS.items()}
-        sources = ["printed"]
-        for run, rows in runs.items():
-            found = {column: values(rows, row, column) for column in HEADS if (row, column) != NOTHING}
-            if any(map(len, found.values())):
-                sources.append(run)
-                for column, head in HEADS.items():
-                    mark = marks.get(run, {}).get(f"T4.1/{row}/{column}", "")
-                    cells[head].append(_text(found.get(column, pd.Series(dtype=float)), column) + (mark and f" {mark}"))
-        if len(sources) > 1:
-            lines[row] = {"source": "\n".join(sources)} | {head: "\n".join(cell) for head, cell in cells.items()}
-    return pd.DataFrame.from_dict(lines, "index").rename_axis("method")
-
-
-def _printed(row: str, column: str) -> str:
-    return known.printed if (known := ledger.load().get(f"T4.1/{row}/{column}")) else "–"
-
-
-def _text(cell: pd.Series, column: str) -> str:
-    return printed_style(cell.mean(), cell.std(), DIGITS[column])
-
-
-def printed(columns: Sequence[str]) -> pd.DataFrame:
-    """The printed means, a row a method that registers and a column each of `columns`."""
-    rows = {method: row for method, row in ROWS.items() if row != "Undef"}
-    cells = {c: {m: ledger.entry(f"T4.1/{row}/{c}").value for m, row in rows.items()} for c in columns}
-    return pd.DataFrame(cells)
 
 
 def judge(
@@ -117,14 +68,8 @@ def judge(
     `_judge_words`.
     """
     about = dict(dataset=dataset, grid=grid, page=page, results=results)
-    found = []
-    for known in ledger.load().values():
-        table, *cell = known.id.split("/")
-        if table == "T4.1":
-            found += _judge_cell(rows, known.id, *cell, about)
-        elif known.kind == "order" and known.table == "T4.1":
-            found += _judge_order(rows, known, *cell, about)
-    seconds = rows[(rows["method"] == METHOD["S3"]) & (rows["metric"] == "seconds")]
+    found = [*TABLE.judge_cells(rows, about), *TABLE.judge_orders(rows, about, _pairs)]
+    seconds = rows[(rows["method"] == TABLE.method("S3")) & (rows["metric"] == "seconds")]
     if len(seconds):
         found.append(ledger.check("C4.25", seconds.set_index("case")["value"], **about))
     smallest = rows[rows["metric"] == "min Det-Jac"]
@@ -133,23 +78,6 @@ def judge(
         worst = smallest[smallest["method"].isin(registering)]
         found.append(ledger.check("C4.40", worst.set_index("case")["value"], **about))
     return found + _judge_words(rows, about)
-
-
-def _judge_cell(rows, id: str, row: str, column: str, about: dict) -> list[ledger.Verdict]:
-    cell, undeformed = values(rows, row, column), values(rows, "Undef", column)
-    if cell.empty:
-        return []
-    control = None if row == "Undef" or len(undeformed.index.intersection(cell.index)) < len(cell) else undeformed
-    control = None if control is None else control[cell.index]
-    return [ledger.check(id, cell, control=control, **about)]
-
-
-def _judge_order(rows, known: ledger.Entry, column: str, than: str, about: dict) -> list[ledger.Verdict]:
-    both = _pairs(rows, column, known.of, than)
-    if both.empty:
-        return []
-    first, second = both.iloc[:, 0], both.iloc[:, 1]
-    return [ledger.check(known.id, first, paired_with=second, **about)]
 
 
 def _judge_words(rows: pd.DataFrame, about: dict) -> list[ledger.Verdict]:
@@ -193,5 +121,5 @@ def _pairs(rows: pd.DataFrame, column: str, first: str, second: str) -> pd.DataF
     S1 is compared with S3 in its plain form, where that was run: the two differ in their scales alone.
     """
     if {first, second} == {"S1", "S3"} and PLAIN in set(rows["method"]):
-        rows = pd.concat([rows[rows["method"] != METHOD["S3"]], plain(rows)])
-    return pd.concat([values(rows, row, column) for row in (first, second)], axis=1, join="inner")
+        rows = pd.concat([rows[rows["method"] != TABLE.method("S3")], plain(rows)])
+    return TABLE.pairs(rows, column, first, second)
