@@ -89,6 +89,10 @@ class Dataset(ABC):
         """The group of a case, such as a diagnosis; empty where it is not known."""
         return ""
 
+    def patient(self, id: str) -> str:
+        """Whose case it is: cases of one patient stay together wherever patients are dealt out."""
+        return id
+
     @property
     def origin(self) -> str:
         """Which data these are to the ledger, known by more than their layout; "own" are nobody's but the user's."""
@@ -126,19 +130,21 @@ class Dataset(ABC):
         return self.grids[name]
 
     def balanced(self, count: int, skip: Collection[str] = ()) -> list[str]:
-        """The first `count` cases, taken in turn from each group so that all are represented; `skip` leaves some out.
+        """The cases of the first `count` patients, taken in turn from each group so that all are represented.
+
+        The cases in `skip` are left out.
 
         Raises:
             UserError: there are not that many.
         """
-        groups: dict[str, list[str]] = {}
-        for id in self.ids():
-            if id not in skip:
-                groups.setdefault(self.group(id), []).append(id)
-        turns = [id for turn in zip_longest(*groups.values()) for id in turn if id]
+        cases = {id: self.patient(id) for id in self.ids() if id not in skip}
+        groups: dict[str, dict[str, None]] = {}  # of patients, in order and once
+        for id, patient in cases.items():
+            groups.setdefault(self.group(id), {})[patient] = None
+        turns = [patient for turn in zip_longest(*groups.values()) for patient in turn if patient]
         if len(turns) < count:
             raise UserError(f"{self.root}: {count} patients wanted, {len(turns)} there; ask for fewer")
-        return sorted(turns[:count])
+        return sorted(id for id, patient in cases.items() if patient in turns[:count])
 
     def check_ids(self, ids: Iterable[str]) -> None:
         """Raises UserError where one of the names is no case: a slip in a name would let the case in."""

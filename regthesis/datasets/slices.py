@@ -11,7 +11,7 @@ from regthesis.datasets.dataset import CommonGrid, Dataset
 from regthesis.errors import UserError
 from regthesis.geometry import Grid
 
-__all__ = ["Slices", "slice_of"]
+__all__ = ["Slices", "patient_of", "slice_of"]
 
 PLANES = {
     "full": CommonGrid((128, 128), (1.5, 1.5)),  # thesis section 5.3.1
@@ -23,16 +23,17 @@ class Slices(Dataset):
     """Every slice of the cines of a data set in which a structure is segmented in both frames, as `id/slice03`.
 
     A slice has the group, the structures and above all the identity of its patient, so that nothing that has seen the
-    patient in any form registers it. Slices count from 0, the first of the stack.
+    patient in any form registers it. Slices count from 0, the first of the stack. With `middle` only the one in the
+    middle of those that are segmented counts, so that every patient has one case.
     """
 
     grids = PLANES
 
-    def __init__(self, cines: Dataset):
+    def __init__(self, cines: Dataset, middle: bool = False):
         super().__init__(cines.root)
         if not hasattr(cines, "stack"):
             raise UserError(f"{cines.root}: has no cines to take slices of")
-        self.cines, self.name = cines, cines.name
+        self.cines, self.name, self.middle = cines, cines.name, middle
         self.labels, self.structures, self.contains = cines.labels, cines.structures, cines.contains
 
     @classmethod
@@ -44,6 +45,9 @@ class Slices(Dataset):
 
     def group(self, id: str) -> str:
         return self.cines.group(patient_of(id))
+
+    def patient(self, id: str) -> str:
+        return patient_of(id)
 
     def identity(self, id: str) -> frozenset[str]:
         return self.cines.identity(patient_of(id))
@@ -73,7 +77,8 @@ class Slices(Dataset):
     def _segmented(self, patient: str) -> list[int]:
         case = self.cines.read(patient, self.cines.stack(patient, PLANES["quick"]))
         both = (case.moving_mask > 0).flatten(3).any(-1) & (case.fixed_mask > 0).flatten(3).any(-1)
-        return both[0, 0].nonzero().flatten().tolist()
+        found = both[0, 0].nonzero().flatten().tolist()
+        return found[len(found) // 2 :][:1] if self.middle else found
 
 
 def slice_of(case: Case, k: int) -> Case:

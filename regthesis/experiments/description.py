@@ -23,7 +23,14 @@ from regthesis.train import weights_hash
 
 __all__ = ["describe", "described", "finish", "read", "settings_of", "united"]
 
-FIXED = ("data", "dataset", "profile", "dtype", "structures")  # with the methods' settings they determine the rows
+FIXED = (
+    "data",
+    "dataset",
+    "profile",
+    "dtype",
+    "structures",
+    "cines",
+)  # with the methods' settings they determine the rows
 TENSORS = " tensors:"  # before the hash of weights; older runs have the hash of their files
 
 

@@ -11,16 +11,16 @@ __all__ = ["folds", "selected"]
 
 
 def folds(data: Dataset, count: int = 5) -> list[list[str]]:
-    """The cases in `count` parts, each group in turn, so that all groups are in all parts."""
-    groups = defaultdict(list)
+    """The cases in `count` parts by patient, each group in turn, so that all groups are in all parts."""
+    groups = defaultdict(lambda: defaultdict(list))
     for id in data.ids():
-        groups[data.group(id)].append(id)
-    in_turn = [id for group in sorted(groups) for id in groups[group]]
-    return [sorted(in_turn[i::count]) for i in range(count)]
+        groups[data.group(id)][data.patient(id)].append(id)
+    in_turn = [ids for group in sorted(groups) for ids in groups[group].values()]
+    return [sorted(id for ids in in_turn[i::count] for id in ids) for i in range(count)]
 
 
 def selected(data: Dataset, count: int = 0, skip: Sequence[str] = (), fold: int = 0) -> list[str]:
-    """So many cases, taken from the groups in turn, or with 0 all; without those to `skip`.
+    """The cases of so many patients, taken from the groups in turn, or with 0 all; without those to `skip`.
 
     With `fold`, counted from 1, they are of that fold of five, whom the networks of that fold have not seen.
 

@@ -9,6 +9,7 @@ from small_cines import Beats
 from regthesis.case import Case
 from regthesis.datasets.slices import PLANES, Slices, slice_of
 from regthesis.errors import UserError
+from regthesis.experiments.folds import folds, selected
 from regthesis.geometry import Grid
 
 
@@ -63,3 +64,17 @@ def test_data_without_cines_have_no_slices():
 
     with pytest.raises(UserError, match="beats: has no cines"):
         Slices(Pairs(Path("beats")))
+
+
+def test_the_middle_slices_are_one_of_each_patient():
+    middle = Slices(Beats(Path("beats")), middle=True)
+    assert middle.ids() == ["a/slice03", "b/slice03"]
+    assert middle.patient("a/slice03") == "a"
+
+
+def test_slices_of_a_patient_stay_together_where_patients_are_dealt_out(slices):
+    assert folds(slices, 2) == [["b/slice02", "b/slice03"], ["a/slice02", "a/slice03"]]
+    assert slices.balanced(1) == ["a/slice02", "a/slice03"]
+    assert selected(slices, 2) == slices.ids()
+    with pytest.raises(UserError, match="3 patients wanted, 2 there"):
+        slices.balanced(3)

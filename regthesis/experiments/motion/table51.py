@@ -1,0 +1,59 @@
+"""Table 5.1: tracking in 2D+t, which method and metric is which printed cell, and the verdicts on them.
+
+Gradients are in 10^-2 mm/mm and 10^-2 mm/frame; the thesis prints the power of ten, and no units.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from regthesis.book import ledger
+from regthesis.datasets.slices import patient_of
+from regthesis.experiments.printed_table import PrintedTable
+
+__all__ = ["HEADS", "TABLE", "judge", "ratios"]
+
+HEADS = {
+    "DICE": "DICE (%)",
+    "HD": "HD95 (mm)",
+    "SpatialGrad": "spatial gradient (10⁻²)",
+    "TemporalGrad": "temporal gradient (10⁻²)",
+}
+TABLE = PrintedTable(
+    "T5.1",
+    rows={
+        "identity": "Undef",
+        "syn": "SyN",
+        "lpr": "LPR",
+        "elastix4d": "4D-Elastix",
+        "motion-no-gp": "No-GP",
+        "motion": "Our",
+    },
+    columns={"DICE": "DICE", "HD95": "HD", "Spat. Grad.": "SpatialGrad", "Temp. Grad.": "TemporalGrad"},
+    heads=HEADS,
+    digits={"DICE": 1, "HD": 2, "SpatialGrad": 2, "TemporalGrad": 2},
+    scale={"DICE": 100, "SpatialGrad": 100, "TemporalGrad": 100},
+    unmoved=["SpatialGrad", "TemporalGrad"],
+    patient=patient_of,
+)
+
+
+def judge(rows: pd.DataFrame, dataset: str, grid, page: str = "5", results: Path | None = None) -> list[ledger.Verdict]:
+    """Hand the cells of Table 5.1 that a long table fills to the ledger, and the claims of order on it.
+
+    Several slices of a patient count as one value, their mean.
+    """
+    about = dict(dataset=dataset, grid=grid, page=page, results=results)
+    return [*TABLE.judge_cells(rows, about), *TABLE.judge_orders(rows, about)]
+
+
+def ratios(rows: pd.DataFrame, of: str = "Our", to: str = "4D-Elastix") -> pd.DataFrame:
+    """How rough one row is beside another, printed and on the cases that both have here: free of any unit."""
+    lines = {}
+    for column in ("SpatialGrad", "TemporalGrad"):
+        both = TABLE.pairs(rows, column, of, to).mean()
+        known = [ledger.entry(f"T5.1/{row}/{column}").value for row in (of, to)]
+        lines[HEADS[column].split(" (")[0]] = {"printed": known[0] / known[1], "here": both.iloc[0] / both.iloc[1]}
+    return pd.DataFrame.from_dict(lines, "index")
