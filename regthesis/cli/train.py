@@ -156,7 +156,9 @@ def voxelmorph(noise, precision, **arguments):
 @click.option("--sigma-time", type=POSITIVE, default=1.5, help="And in time, in time steps.")
 @click.option("--dropout", type=click.FloatRange(0, 1), default=0.5, help="Share of frames hidden in each step.")
 @click.option("--noise", type=POSITIVE, help="Variance between registered intensities; default: the thesis's.")
-def motion(root, no_gp, latent, length, covariance, sigma, sigma_time, dropout, noise, **arguments):
+@click.option("--neck", type=click.IntRange(1), default=4, help="Maps beside the fully connected layers.")
+@click.option("--every", type=click.IntRange(1), default=2, help="One in so many time steps is compared in each step.")
+def motion(root, no_gp, latent, length, covariance, sigma, sigma_time, dropout, noise, neck, every, **arguments):
     """Train the motion model of chapter 5 on the slices of the cines of ROOT, a folder in ACDC's layout."""
     from regthesis.datasets import recognise
     from regthesis.datasets.slices import Slices
@@ -164,6 +166,7 @@ def motion(root, no_gp, latent, length, covariance, sigma, sigma_time, dropout, 
     from regthesis.models.motion import MotionModel, MotionModelWithoutGP
 
     form = dict(latent=latent, length=length, covariance=covariance, sigma=sigma, sigma_time=sigma_time)
-    form |= dict(dropout=dropout, noise=noise)
+    form |= dict(dropout=dropout, noise=noise, neck=neck)
+    arguments["loss_arguments"] = {"every": every}
     kind = MotionModelWithoutGP if no_gp else MotionModel
     _train(train, Slices(recognise(root)), lambda grid: kind(grid.shape, grid.spacing, **form), **arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +31,32 @@ class MotionTracking(Learned):
     command = "motion"
     weights: Path = shipped("motion")
 
-    def predict(self, network: MotionModel, case: Case) -> Deformation:
+    def predict(self, network: MotionModel, case: Case, known: Sequence[int] | None = None) -> Deformation:
         """A deformation for each fixed frame; its code is the column of the motion matrix at the frame's time.
+
+        With `known`, fixed frames counted from 1, the network sees these alone beside frame 0 and guesses the motion at
+        the others (section 5.3.4): interpolation, and with none of them a simulation.
 
         Raises as `as_model_sees`.
         """
-        images, places = as_model_sees(network, case)
+        return self.transport(network, case, case, known)
+
+    def transport(
+        self, network: MotionModel, source: Case, target: Case, known: Sequence[int] | None = None
+    ) -> Deformation:
+        """The motion of one heart on another: the motion matrix of `source`, decoded on frame 0 of `target`.
+
+        There is a deformation, on the grid of `target`, for each fixed frame of `source` (section 5.3.4).
+
+        Raises as `as_model_sees`.
+        """
+        images, places = as_model_sees(network, source)
+        moving = images if target is source else as_model_sees(network, target)[0]
+        seen = list(range(1, len(images)) if known is None else known)
         with torch.no_grad():
-            motion = network(images[None], places[None])
-            v = on_case_grid(network, motion.velocities[0, places], case)
-            return Deformation.exp(v, case.grid, network.steps, code=motion.z[0, :, places].mT.contiguous())
+            z, _ = network.code(images[None, [0, *seen]], places[None, [frame - 1 for frame in seen]])
+            v = on_case_grid(network, network.decode(z, moving[:1])[0, places], target)
+            return Deformation.exp(v, target.grid, network.steps, code=z[0, :, places].mT.contiguous())
 
 
 @dataclass(frozen=True)

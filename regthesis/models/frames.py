@@ -13,7 +13,6 @@ from regthesis.kernels.shapes import Float, Tensor
 
 __all__ = ["FrameDecoder", "FrameEncoder", "TemporalConvolutions"]
 
-NECK = 4  # channels on either side of the fully connected layers: (16, 32, 32, 4) maps in section 5.3.2
 REACH = 1 / 3  # the tanh's share of half the grid's extent, as in chapter 4
 SLOPE = 0.2  # of the leaky ReLUs for negative values
 
@@ -24,18 +23,21 @@ def halved(shape: Sequence[int]) -> list[int]:
 
 
 class FrameEncoder(nn.Module):
-    """Two images, as channels, to `features` numbers: convolutions with strides 2, 2, 2, 1 (section 5.3.2)."""
+    """Two images, as channels, to `features` numbers: convolutions with strides 2, 2, 2, 1 (section 5.3.2).
 
-    def __init__(self, shape: Sequence[int], features: int):
+    The last has `neck` maps, 4 in the thesis.
+    """
+
+    def __init__(self, shape: Sequence[int], features: int, neck: int = 4):
         super().__init__()
         conv = nn.Conv2d if len(shape) == 2 else nn.Conv3d
         self.layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
-        widths = [2, 16, 32, 32, NECK]
+        widths = [2, 16, 32, 32, neck]
         self.layers = nn.ModuleList(
             conv(a, b, 3, stride, padding=1) for a, b, stride in zip(widths[:-1], widths[1:], (2, 2, 2, 1), strict=True)
         )
         waist = torch.Size(halved(halved(halved(shape))))
-        self.last = nn.Linear(NECK * waist.numel(), features)
+        self.last = nn.Linear(neck * waist.numel(), features)
         self.to(memory_format=self.layout)
 
     def forward(self, pairs: Float[Tensor, "n 2 *space"]) -> Float[Tensor, "n f"]:
@@ -57,7 +59,6 @@ class TemporalConvolutions(nn.Module):
             nn.Conv1d(features, features, 3, padding=dilation, dilation=dilation) for dilation in (1, 2, 4)
         )
         self.last = nn.Conv1d(features, out, 3, padding=8, dilation=8)
-        nn.init.normal_(self.last.weight, std=1e-2)  # motion matrices start small
         nn.init.zeros_(self.last.bias)
 
     def forward(self, features: Float[Tensor, "b f t"]) -> Float[Tensor, "b o t"]:
@@ -73,7 +74,7 @@ class FrameDecoder(nn.Module):
     The moving image is one channel at each size. The tanh bounds a velocity to a third of half the grid's extent.
     """
 
-    def __init__(self, shape: Sequence[int], latent: int):
+    def __init__(self, shape: Sequence[int], latent: int, neck: int = 4):
         super().__init__()
         rank = len(shape)
         conv = nn.Conv2d if rank == 2 else nn.Conv3d
@@ -82,9 +83,10 @@ class FrameDecoder(nn.Module):
         self.sizes = [tuple(shape)]
         for _ in range(3):
             self.sizes.insert(0, tuple(halved(self.sizes[0])))  # 1/8, 1/4, 1/2 and all of the size
-        self.expand = nn.Linear(latent, NECK * torch.Size(self.sizes[0]).numel())
+        self.neck = neck
+        self.expand = nn.Linear(latent, neck * torch.Size(self.sizes[0]).numel())
         self.layers = nn.ModuleList(
-            deconv(a + 1, b, 3, stride=2, padding=1) for a, b in ((NECK, 31), (31, 31), (31, 31))
+            deconv(a + 1, b, 3, stride=2, padding=1) for a, b in ((neck, 31), (31, 31), (31, 31))
         )
         self.fusion = conv(32, 16, 3, padding=1)
         self.head = conv(16, rank, 3, padding=1)
@@ -95,7 +97,7 @@ class FrameDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b z n"], moving: Float[Tensor, "b 1 *space"]) -> Float[Tensor, "b n d *space"]:
         """Velocities in voxels, rough still."""
         b, _, n = z.shape
-        h = self.expand(z.mT.flatten(0, 1)).view(b * n, NECK, *self.sizes[0])
+        h = self.expand(z.mT.flatten(0, 1)).view(b * n, self.neck, *self.sizes[0])
         for layer, small, size in zip(self.layers, self.sizes, self.sizes[1:], strict=False):
             h = leaky_relu(layer(self._beside(h, moving, small, n), output_size=size), SLOPE)
         h = leaky_relu(self.fusion(self._beside(h, moving, self.sizes[-1], n)), SLOPE)

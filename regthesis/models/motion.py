@@ -19,6 +19,8 @@ __all__ = ["LENGTH", "Motion", "MotionModel", "MotionModelWithoutGP", "MotionPos
 LENGTH = 35  # frames, T in section 5.3.2: the longest cine of the thesis's training
 STEPS = 6  # squarings of the exponential, N in section 5.3.2
 KERNEL = 15  # voxels, the length of the Gaussian layer's kernel, as in chapter 4
+GAIN = 8  # of a frame's difference from frame 0 as the encoder sees it: frames of a cine are much alike
+SCALE = 30  # of the means that come out of it: untrained they say too little for a decoder to notice
 NOISE = {2: 0.0045, 3: 0.00021}  # variance of well registered intensities in [0, 1], sigma_L by number of axes
 
 
@@ -40,16 +42,18 @@ class Motion(NamedTuple):
 class MotionModel(nn.Module):
     """q(z | I_0..T) and v = f(z_t, I_0): a cine in a matrix of `latent` rows, and its decoding on a moving image.
 
-    Each fixed frame is encoded beside frame 0 on its own (`FrameEncoder`). The features of the frames that are there
-    are placed at their times among `length` - 1 steps, with zeros where there is no frame; `TemporalConvolutions` mix
-    them, and give mean and spread of the motion matrix, whose rows have a Gaussian process as their prior
-    (`TemporalPrior`). A decoder shared by all steps gives a velocity for each column (`FrameDecoder`), which a Gaussian
-    smooths by `sigma` mm in space and `sigma_time` steps in time. So every step has a motion, also those without a
-    frame (sections 5.2.1 and 5.2.2).
+    Each fixed frame is encoded beside frame 0 on its own, as its difference from it (`FrameEncoder`). The features of
+    the frames that are there are placed at their times among `length` - 1 steps, with zeros where there is no frame;
+    `TemporalConvolutions` mix them, and give mean and spread of the motion matrix, whose rows have a Gaussian process
+    as their prior (`TemporalPrior`). The mean goes through the root of the prior's covariance, so that it is as easy to
+    learn as a white one. A decoder shared by all steps gives a velocity for each column (`FrameDecoder`), which a
+    Gaussian smooths by `sigma` mm in space and `sigma_time` steps in time. So every step has a motion, also those
+    without a frame (sections 5.2.1 and 5.2.2).
 
     In training a frame's features are replaced by zeros with probability `dropout`, while its image still counts in the
     loss (Eq. 5.7): the model learns to say what it has not seen. `noise` is the variance of intensities in [0, 1]
-    between registered images, None the thesis's for the number of axes.
+    between registered images, None the thesis's for the number of axes. `neck` is the number of maps on either side of
+    the fully connected layers.
 
     `shape` and `spacing` (mm) describe the grid in array order, 2-D or 3-D. 188 k parameters at 128 x 128, where the
     thesis had 210 k, and 466 k at 18 x 128 x 128, where it had 456 k.
@@ -71,6 +75,7 @@ class MotionModel(nn.Module):
         sigma_time: Number = 1.5,
         dropout: Number = 0.5,
         noise: Number | None = None,
+        neck: int = 4,
     ):
         super().__init__()
         rank = len(shape)
@@ -90,15 +95,16 @@ class MotionModel(nn.Module):
             sigma_time=sigma_time,
             dropout=dropout,
             noise=noise,
+            neck=neck,
         )  # fmt: skip  (enough to build the network again)
         self.shape, self.spacing, self.length, self.latent = tuple(shape), tuple(spacing), length, latent
         self.sigma, self.sigma_time, self.dropout = sigma, sigma_time, dropout
         self.noise = NOISE[rank] if noise is None else noise
         self.prior = TemporalPrior(range(1, length), covariance)
-        self.encoder = FrameEncoder(self.shape, 2 * latent)
+        self.encoder = FrameEncoder(self.shape, 2 * latent, neck)
         self.mixing = TemporalConvolutions(2 * latent, 2 * latent)
-        nn.init.constant_(self.mixing.last.bias[latent:], -2.5)  # the posterior starts narrower than the prior
-        self.decoder = FrameDecoder(self.shape, latent)
+        nn.init.constant_(self.mixing.last.bias[latent:], -4.0)  # the posterior starts narrower than the prior
+        self.decoder = FrameDecoder(self.shape, latent, neck)
 
     def regularised(self) -> list[nn.Parameter]:
         """The weights that L2 decay acts on: all but those of the last layers of mixing and decoder (section 5.3.2)."""
@@ -117,8 +123,8 @@ class MotionModel(nn.Module):
         gamma = self._features(images)  # (b, n, 2 z)
         gamma = gamma * self._seen(gamma)
         nothing = gamma.new_zeros(len(images), self.length - 1, gamma.shape[-1])
-        mu, log_sigma = self.mixing(placed(gamma, places, nothing).mT).float().chunk(2, 1)
-        return MotionPosterior(mu, log_sigma.mean(-1).exp())
+        white, log_sigma = self.mixing(placed(gamma, places, nothing).mT).float().chunk(2, 1)
+        return MotionPosterior(SCALE * white @ self.prior.root, log_sigma.mean(-1).exp())
 
     def decode(
         self, z: Float[Tensor, "b z t"], moving: Float[Tensor, "b 1 *space"], places: Int[Tensor, "n"] | None = None
@@ -155,24 +161,29 @@ class MotionModel(nn.Module):
         return Motion(z, kl, self.decode(z, images[:, 0]))
 
     def loss(
-        self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]
+        self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"], every: int = 1
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """The negative of the bound of Eq. 5.5, and its parts: `kl` in nats, and `mse` between registered images.
 
-        The mean over the batch. Intensities are to lie in [0, 1], as `noise` does.
+        The mean over the batch. Intensities are to lie in [0, 1], as `noise` does. With `every` one in so many time
+        steps, from a random one on, is decoded, and its frames stand for all: neighbours say nearly the same.
         """
-        _, kl, v = self(images, places)
+        z, kl = self.code(images, places)
+        first = int(places.flatten()[torch.randint(places.numel(), ())]) % every
+        steps = torch.arange(first, self.length - 1, every, device=places.device)
+        v = self.decode(z, images[:, 0], steps)
+        compared = places % every == first
+        cine = compared.nonzero()[:, 0]
         with torch.autocast(images.device.type, enabled=False):
-            v = torch.stack([of[at] for of, at in zip(v, places, strict=True)])  # (b, n, d, *space)
-            moving = images[:, :1].expand(-1, v.shape[1], *images.shape[2:]).flatten(0, 1)
-            warped = kernels.warp(moving, kernels.exp(v.flatten(0, 1), self.steps))
-            squares = (images[:, 1:].flatten(0, 1) - warped).square()
-        mismatch = 0.5 * squares.sum() / self.noise / len(images)
+            v = v[cine, places[compared] // every]
+            squares = (images[:, 1:][compared] - kernels.warp(images[cine, 0], kernels.exp(v, self.steps))).square()
+        mismatch = 0.5 * squares.sum() / self.noise / len(images) * (places.numel() / len(cine))
         return mismatch + kl, {"kl": kl, "mse": squares.mean()}
 
     def _features(self, images: Float[Tensor, "b frames 1 *space"]) -> Float[Tensor, "b n f"]:
         """What the encoder says of each fixed frame beside frame 0."""
-        pairs = torch.cat([images[:, :1].expand_as(images[:, 1:]), images[:, 1:]], 2)  # (b, n, 2, *space)
+        moving = images[:, :1].expand_as(images[:, 1:])
+        pairs = torch.cat([moving, GAIN * (images[:, 1:] - moving)], 2)  # (b, n, 2, *space)
         return self.encoder(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2])
 
     def _seen(self, codes: Float[Tensor, "b n f"]) -> Tensor:
@@ -210,7 +221,7 @@ class MotionModelWithoutGP(MotionModel):
         """Mean and log variance of q(z~_t | I_0, I_t) of each fixed frame. Raises ValueError as the other model."""
         self._check(images, places)
         mu, log_variance = self._features(images).float().chunk(2, -1)
-        return mu, log_variance
+        return SCALE * mu, log_variance
 
     def code(
         self, images: Float[Tensor, "b frames 1 *space"], places: Int[Tensor, "b n"]

@@ -76,7 +76,9 @@ class TemporalPrior(nn.Module):
         k = k + jitter * sigma**2 * torch.eye(len(t), dtype=k.dtype)
         factor = torch.linalg.cholesky(k)
         whitening = torch.linalg.solve_triangular(factor, torch.eye(len(t), dtype=k.dtype), upper=False)
-        for name, matrix in {"covariance": k, "factor": factor, "whitening": whitening}.items():
+        values, vectors = torch.linalg.eigh(k)
+        root = vectors * values.sqrt() @ vectors.mT  # symmetric: past and future alike
+        for name, matrix in {"covariance": k, "factor": factor, "whitening": whitening, "root": root}.items():
             self.register_buffer(name, matrix.float(), persistent=False)  # made anew by whoever builds the network
 
     def draw(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regthesis import kernels
-from regthesis.models.motion import MotionModel, MotionModelWithoutGP, places_of
+from regthesis.models.motion import GAIN, MotionModel, MotionModelWithoutGP, places_of
 
 SHAPES = {2: (16, 24), 3: (9, 16, 24)}  # an axis that does not halve evenly among them
 SPACING = {2: (1.5, 2.0), 3: (5.0, 1.5, 2.0)}
@@ -58,7 +58,7 @@ def test_each_frame_is_encoded_on_its_own_and_zeros_stand_where_none_is():
     seen = []
     network.mixing.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     network.encode(images, torch.tensor([[0, 2, 3, 6]]))
-    alone = network.encoder(torch.cat([images[0, :1], images[0, 2:3]], 1))
+    alone = network.encoder(torch.cat([images[0, :1], GAIN * (images[0, 2:3] - images[0, :1])], 1))
     torch.testing.assert_close(seen[0][0, :, 2], alone[0])
     assert (seen[0][0][:, [1, 4, 5]] == 0).all()
 
@@ -86,6 +86,20 @@ def test_the_loss_is_the_bound_of_its_parts():
     expected = squares.sum() / (2 * 0.0045) + network.prior.kl(*posterior)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(parts["mse"], squares.mean())
+
+
+def test_some_frames_stand_for_all_in_the_loss():
+    """Of every other step only the frames at steps of one parity are compared, and count twice."""
+    network, images, places = model(2, sigma_time=0.01), cine(2), torch.tensor([[0, 2, 3, 6]])
+    with torch.no_grad():
+        v = network(images, places).velocities[0, places[0]]
+        warped = kernels.warp(images[0, :1].expand(4, -1, -1, -1), kernels.exp(v, 6))
+        squares = (images[0, 1:] - warped).square().mean((1, 2, 3))
+        found = {round(float(network.loss(images, places, every=2)[1]["mse"]), 6) for _ in range(20)}
+        one = network.loss(images[:, [0, 3]], places[:, 2:3], every=5)
+        torch.testing.assert_close(one, network.loss(images[:, [0, 3]], places[:, 2:3]))
+    even, odd = (squares[[k for k, at in enumerate((0, 2, 3, 6)) if at % 2 == parity]].mean() for parity in (0, 1))
+    assert found == {round(float(even), 6), round(float(odd), 6)}
 
 
 def test_velocities_are_smoothed_over_time_as_well():

@@ -81,3 +81,12 @@ def test_the_printed_sign_has_a_pole():
 def test_what_is_no_prior_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         TemporalPrior(**arguments)
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_a_mean_through_the_root_costs_as_a_white_one(covariance):
+    prior = TemporalPrior(range(1, 9), covariance, length=2.0).double()
+    torch.testing.assert_close(prior.root @ prior.root, prior.covariance, atol=1e-5, rtol=1e-5)
+    white = torch.randn(2, 3, 8, dtype=torch.float64, generator=torch.manual_seed(0))
+    sigma = torch.ones(2, 3, dtype=torch.float64)
+    torch.testing.assert_close(prior.kl(white @ prior.root, sigma), white.square().sum() / 4, rtol=1e-3, atol=0.0)

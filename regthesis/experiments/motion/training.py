@@ -45,6 +45,7 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     mixed: bool = False,
+    loss_arguments: dict | None = None,
     augmentation: dict | None = None,
     about: dict | None = None,
 ) -> dict:
@@ -74,6 +75,7 @@ def train(
         schedule,
         augment=MovedCine(common.spacing, **{"shift": 0.05, **(augmentation or {})}),
         validation=samples["validated"],
+        loss_arguments=loss_arguments,
         seed=seed,
         device=device,
         mixed=mixed,
