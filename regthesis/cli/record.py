@@ -73,6 +73,21 @@ def study(data, out, names, grid, patients, skip, fold, slices, structures, weig
     _show(rows, table)
 
 
+@main.command("missing-frames")
+@_recording("full")
+@click.option("--patients", type=click.IntRange(0), default=0, help="So many, taken from the groups in turn; 0: all.")
+def missing_frames(data, out, grid, weights, patients):
+    """Hide frames of the cines of ROOT, and compare the model's guess at their motion with interpolations.
+
+    ROOT is a folder in ACDC's layout with whole cines. Goes on where it was stopped.
+    """
+    from regthesis.datasets.slices import Slices
+    from regthesis.experiments.motion.missing import record_missing
+
+    rows = record_missing(Slices(data), out, grid, patients, weights)
+    click.echo(rows.pivot_table("error", "given", "way", sort=False).round(3).to_string())
+
+
 @main.command("trade-off")
 @_recording("full")
 @click.option("--methods", "names", default="demons,elastix8,s3,s3-refined", help="Names, with commas.")

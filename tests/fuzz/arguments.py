@@ -34,7 +34,7 @@ TRAINING = ["--device", "--rate", "--patience", "--skip", "--fold", "--folds", "
 TRAINING += ["--degrees", "--zoom"]
 NETWORK = ["--scales", "--neck", "--sigma", "--sigma-in-use", "--moving-features", "--updates"]  # chapter 4's
 NETWORK += ["--window", "--weight", "--scale-weights", "--free-bits"]  # and of its loss
-MOTION = ["--length", "--covariance", "--sigma", "--sigma-time", "--dropout", "--noise"]
+MOTION = ["--length", "--covariance", "--sigma", "--sigma-time", "--dropout", "--noise", "--neck", "--every"]
 OUTPUTS = [
     "",
     ".",
@@ -96,8 +96,9 @@ def option(rng: Random, call: Call) -> str | None:
     """An odd value for an option, or for a parameter of a chapter, that the call did not give."""
     given = {
         "register": ["--method"],
-        "study": ["--methods", "--skip", "--fold", "--patients", "--grid"],
+        "study": ["--methods", "--skip", "--fold", "--patients", "--grid", "--slices"],
         "trade-off": ["--methods", "--fold", "--patients", "--grid"],
+        "missing-frames": ["--patients", "--grid"],
         "train deformation": [*NETWORK, *TRAINING],
         "train voxelmorph": ["--noise", "--precision", *TRAINING],
         "train motion": [*MOTION, *TRAINING],

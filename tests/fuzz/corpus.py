@@ -246,6 +246,7 @@ CALLS = {
     "trade-off": _trade_off,
     "codes": _recorded,
     "transport": _recorded,
+    "missing-frames": _recorded,
     "levers": _levers,
     "judge": _judge,
     "doctor": _doctor,

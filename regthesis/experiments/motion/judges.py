@@ -8,7 +8,7 @@ import pandas as pd
 
 from regthesis.book import ledger
 from regthesis.datasets.slices import Slices
-from regthesis.experiments.motion import table51
+from regthesis.experiments.motion import missing, table51
 
 __all__ = ["JUDGES"]
 
@@ -19,4 +19,8 @@ def _study(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
     return table51.judge(rows, about["dataset"], Slices.grids[about["profile"]], "results", out)
 
 
-JUDGES = {"study": _study}  # by the command that made a run
+def _missing(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
+    return missing.judge(rows, about["dataset"], "results", out)
+
+
+JUDGES = {"study": _study, "missing-frames": _missing}  # by the command that made a run

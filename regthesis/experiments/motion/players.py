@@ -66,4 +66,3 @@ def beats(case: Case, found: Mapping[str, Deformation]) -> Player:
             yield figure
 
     return Player(drawn(), {"frame": [f"{t + 1} of {count}" for t in range(count)]}, start=(count // 3,), cyclic=True)
-
