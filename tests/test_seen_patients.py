@@ -14,12 +14,15 @@ from regthesis import methods, weights
 from regthesis.case import Case
 from regthesis.cli import main
 from regthesis.datasets.acdc import ACDC
+from regthesis.datasets.slices import Slices
 from regthesis.errors import DomainWarning, UserError
 from regthesis.geometry import Grid
 from regthesis.methods.learned import Learned
 from regthesis.train import read_card
 
 LEARNED = [name for name in methods.names() if isinstance(methods.get(name), Learned)]
+TRACKING = [name for name in LEARNED if methods.get(name).command == "motion"]  # trained on cines, of fewer patients
+LEARNED = [name for name in LEARNED if name not in TRACKING]
 
 
 def check_unseen(case, patient):
@@ -80,6 +83,31 @@ def test_whole_cines_are_registered_out_of_fold(real_data):
             for name in LEARNED:
                 with pytest.raises(UserError, match=f"{patient}: is no patient of acdc that"):
                     methods.get(name).weights_for(case)
+
+
+@pytest.mark.slow
+def test_slices_of_cines_are_tracked_out_of_fold(real_data):
+    """By the identity of their patient. Where no fold has left a patient out yet, the patient is refused."""
+    slices = Slices(ACDC(real_data / "acdc_cine"), middle=True)
+    left_out = {
+        name: {
+            id
+            for file in weights.weight_files(methods.get(name).weights, "motion")
+            for id in read_card(file)["held_out"]
+        }
+        for name in TRACKING
+    }
+    assert left_out["motion"] == set(slices.cines.ids())
+    for id in slices.ids():
+        case, patient = slices.read(id, "quick"), slices.patient(id)
+        for name in TRACKING:
+            method = methods.get(name)
+            if patient in left_out[name]:
+                card = read_card(method.weights_for(case))
+                assert patient in card["held_out"] and patient not in [*card["trained"], *card["validated"]]
+            else:
+                with pytest.raises(UserError, match=patient):
+                    method.weights_for(case)
 
 
 def test_a_stranger_in_acdc_layout_is_refused(real_data):

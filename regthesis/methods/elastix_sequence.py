@@ -37,9 +37,9 @@ class ElastixSequence(Method):
     peer = "itk-elastix"
     spacing: int = 8
     spacing_time: int = 2
-    iterations: int = 500
+    iterations: int = 100
     resolutions: int = 3
-    samples: int = 4096  # of space, drawn anew in each iteration
+    samples: int = 2048  # of space, drawn anew in each iteration
 
     def register(self, case: Case) -> Deformation:
         """Raises MissingPeer without the package, and UserError where it fails or there are fewer than four frames."""
@@ -108,6 +108,7 @@ class ElastixSequence(Method):
             "Optimizer": ["AdaptiveStochasticGradientDescent"],
             "MaximumNumberOfIterations": [self.iterations],
             "AutomaticParameterEstimation": ["true"],
+            "NumberOfSamplesForExactGradient": [self.samples],
             "ImageSampler": ["RandomCoordinate"],
             "NumberOfSpatialSamples": [self.samples],
             "NewSamplesEveryIteration": ["true"],

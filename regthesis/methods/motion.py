@@ -50,9 +50,9 @@ class MotionTracking(Learned):
 
         Raises as `as_model_sees`.
         """
-        images, places = as_model_sees(network, source)
+        seen = list(range(1, len(source.images)) if known is None else known)
+        images, places = as_model_sees(network, source, seen)
         moving = images if target is source else as_model_sees(network, target)[0]
-        seen = list(range(1, len(images)) if known is None else known)
         with torch.no_grad():
             z, _ = network.code(images[None, [0, *seen]], places[None, [frame - 1 for frame in seen]])
             v = on_case_grid(network, network.decode(z, moving[:1])[0, places], target)
@@ -69,17 +69,20 @@ class MotionTrackingWithoutGP(MotionTracking):
     weights: Path = shipped("motion-no-gp")
 
 
-def as_model_sees(network: MotionModel, case: Case) -> tuple[Float[Tensor, "frames 1 *space"], Int[Tensor, "n"]]:
+def as_model_sees(
+    network: MotionModel, case: Case, seen: Sequence[int] | None = None
+) -> tuple[Float[Tensor, "frames 1 *space"], Int[Tensor, "n"]]:
     """The frames of a cine on a model's grid with intensities in [0, 1], and the time steps of the fixed ones.
 
-    Frames whose times are not known are taken to be evenly spaced. The darkest and the brightest hundredth of the whole
-    cine are cut off.
+    Frames whose times are not known are taken to be evenly spaced. The darkest and the brightest hundredth of frame 0
+    and the fixed frames `seen`, all if left out, are cut off.
 
     Raises:
         UserError: there are more frames than the model has time steps.
     """
     images = kernels.regrid(case.images, case.spacing, network.shape, network.spacing)
-    flat = images.flatten()[:: 1 + images.numel() // 10**6]  # a million voxels tell it as well as all
+    flat = (images if seen is None else images[[0, *seen]]).flatten()
+    flat = flat[:: 1 + flat.numel() // 10**6]  # a million voxels tell it as well as all
     low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]).to(flat)).tolist()
     try:
         places = places_of(case.times or range(len(images)), network.length)

@@ -135,10 +135,10 @@ def _patient(folder: Path, number: int, group: str) -> None:
         image = (100 + 60 * label + 20 * np.sin(x / 2 + number) * np.cos(y / 3)).astype(np.int16)
         for suffix, array in (("", image), ("_gt", label)):
             _scan(array, folder / f"{folder.name}_frame{frame:02d}{suffix}.nii.gz")
-    sequence = sitk.JoinSeries([sitk.GetImageFromArray(image)] * 5)
+    sequence = sitk.JoinSeries([sitk.GetImageFromArray(image)] * 12)
     sequence.SetSpacing((2.5, 2.5, 8.0, 1.0))
     _write(sequence, folder / f"{folder.name}_4d.nii.gz")
-    _text(folder / "Info.cfg", f"ED: 1\nES: 4\nGroup: {group}\nHeight: 170.0\nNbFrame: 5\nWeight: 70.0\n")
+    _text(folder / "Info.cfg", f"ED: 1\nES: 4\nGroup: {group}\nHeight: 170.0\nNbFrame: 12\nWeight: 70.0\n")
 
 
 def _scan(array: np.ndarray, path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every method improves a pair whose motion is known, the same way twice, and says plainly what it lacks."""
 
+import math
 import sys
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ QUICK = {
     "elastix8": {"iterations": 100, "resolutions": 3},
     "elastix16": {"iterations": 100, "resolutions": 3},
 }
+SEQUENCES = ["elastix4d", "motion", "motion-no-gp", "motion-refined"]  # methods that want a cine
 LEFT = {"syn": (0.75, 0.85)}  # share of error and of mismatch that may be left: SyN moves little on fine texture
 
 
@@ -37,6 +39,16 @@ def moving_blobs(shape=(16, 36, 40), spacing=(4.0, 2.5, 2.5), size=1.6) -> Case:
 @pytest.fixture(scope="module")
 def case() -> Case:
     return moving_blobs()
+
+
+@pytest.fixture(scope="module")
+def beat() -> Case:
+    """A slice that is carried away and back again in eight frames, and the truth."""
+    pair = moving_blobs((64, 64), (2.0, 2.0), 3.0)
+    share = torch.tensor([1 - math.cos(2 * math.pi * t / 8) for t in range(1, 8)]).view(-1, 1, 1, 1) / 2
+    u = share * pair.truth
+    images = torch.cat([pair.moving, kernels.warp(pair.moving.expand(7, -1, -1, -1), u)])
+    return Case("beat", images, pair.grid, truth=u)
 
 
 def tried(name: str) -> methods.Method:
@@ -116,14 +128,17 @@ BRIEF = {
     "elastix8": {"iterations": 5, "resolutions": 2},
     "elastix16": {"iterations": 5, "resolutions": 2},
     "s3-refined": {"steps": 2},
+    "motion-refined": {"steps": 2},
+    "elastix4d": {"iterations": 2, "resolutions": 1},
 }
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[] if n in ("demons", "identity") else pytest.mark.slow) for n in methods.names()]
 )
-def test_it_does_not_matter_whether_the_caller_wants_gradients(name, case):
+def test_it_does_not_matter_whether_the_caller_wants_gradients(name, case, beat):
     method = replace(methods.get(name), **BRIEF.get(name, {}))
+    case = beat if name in SEQUENCES else case
 
     def run():
         return method.register(replace(case, images=case.images.clone()))
@@ -148,11 +163,27 @@ def test_names_and_nearest_name():
         methods.get("xyz")
 
 
-@pytest.mark.parametrize("name", sorted(PEERS))
-def test_a_missing_peer_is_one_clear_line(name, case, monkeypatch):
-    monkeypatch.setitem(sys.modules, PEERS[name], None)
+@pytest.mark.parametrize("name", [*sorted(PEERS), "elastix4d"])
+def test_a_missing_peer_is_one_clear_line(name, case, beat, monkeypatch):
+    monkeypatch.setitem(sys.modules, PEERS.get(name, "itk"), None)
     with pytest.raises(methods.MissingPeer, match=r"is not installed; add the baselines with `pip install"):
-        methods.get(name).register(case)
+        methods.get(name).register(beat if name in SEQUENCES else case)
+
+
+@pytest.mark.slow
+def test_a_spline_over_space_and_time_recovers_a_known_beat(beat):
+    pytest.importorskip("itk", reason="elastix4d needs the extra `peers`")
+    method = replace(methods.get("elastix4d"), iterations=150, resolutions=2, samples=1024)
+    found = method.register(beat)
+    before, after = (endpoint_error(u, beat.truth, beat.spacing) for u in (0 * beat.truth, found.u))
+    assert found.u.shape == beat.truth.shape and after < 0.6 * before
+    steps = torch.cat([0 * found.u[:1], found.u]).diff(dim=0).square().mean((1, 2, 3)).sqrt()
+    assert steps.max() < 3 * steps.mean()  # no frame jumps
+
+
+def test_a_spline_over_time_wants_frames(case):
+    with pytest.raises(UserError, match="blobs: 4D-Elastix needs 4 frames or more, given 2; take elastix8"):
+        methods.get("elastix4d").register(case)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Tracking a cine by a motion model: each frame at its own time, on the cine's own grid."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from regthesis.case import Case
 from regthesis.errors import UserError
 from regthesis.geometry import Grid
 from regthesis.methods.motion import MotionTracking, MotionTrackingWithoutGP, as_model_sees
+from regthesis.methods.motion_refined import MotionRefined
 from regthesis.models.motion import MotionModel
 from regthesis.train import save_weights
 
@@ -20,9 +23,9 @@ def beat():
     return Case("beat", 300 * images + 1000, GRID, times=(0.0, 0.2, 0.4, 0.6, 0.8), identity=frozenset({"image 1"}))
 
 
-def tracking(kind, folder):
+def tracking(kind, folder, **form):
     torch.manual_seed(0)
-    network = kind.network_class(GRID.shape, GRID.spacing, length=9, latent=3)
+    network = kind.network_class(GRID.shape, GRID.spacing, length=9, latent=3, **form)
     torch.nn.init.normal_(network.decoder.head.weight, std=0.3)
     save_weights(folder / "weights.safetensors", network, {"identities": {}})
     return kind(folder)
@@ -58,3 +61,38 @@ def test_images_without_contrast_are_no_division_by_zero(beat):
     still = Case("still", torch.full_like(beat.images, 5.0), GRID)
     images, places = as_model_sees(MotionModel(GRID.shape, GRID.spacing, length=5), still)
     assert torch.isfinite(images).all() and places.tolist() == [0, 1, 2, 3]
+
+
+def test_refinement_finds_a_motion_that_the_decoder_can_say(beat, tmp_path):
+    """A beat that was drawn from the prior; without steps the answer is that of the mean."""
+    method = tracking(MotionRefined, tmp_path, noise=1e-5)
+    network = method.network(beat)
+    with torch.no_grad():
+        v = network.sample(beat.moving / beat.moving.max(), torch.Generator().manual_seed(1))[0, [1, 3, 5, 7]]
+    frames = kernels.warp(beat.moving.expand(4, -1, -1, -1), kernels.exp(v, 6))
+    drawn = replace(beat, images=torch.cat([beat.moving, frames]))
+    mean, refined = (replace(method, steps=steps, rate=0.1).register(drawn) for steps in (0, 40))
+    torch.testing.assert_close(mean.u, MotionTracking(tmp_path).register(drawn).u)
+    before, after = ((drawn.fixed - it.warp(drawn.moving)).square().mean() for it in (mean, refined))
+    assert after < 0.5 * before
+
+
+def test_the_motion_of_one_heart_moves_another(beat, tmp_path):
+    method = tracking(MotionTracking, tmp_path)
+    network = method.network(beat)
+    other = Case("other", beat.images.flip(-1), GRID)
+    carried = method.transport(network, beat, other)
+    torch.testing.assert_close(carried.code, method.predict(network, beat).code)
+    assert not torch.allclose(carried.u, method.predict(network, beat).u)
+    torch.testing.assert_close(method.transport(network, beat, beat).u, method.predict(network, beat).u)
+
+
+def test_frames_that_are_hidden_do_not_count(beat, tmp_path):
+    method = tracking(MotionTracking, tmp_path)
+    network = method.network(beat)
+    changed = replace(beat, images=torch.cat([beat.images[:2], beat.images[:1], beat.images[3:]]))
+    one, other = (method.predict(network, it, [1, 3, 4]) for it in (beat, changed))
+    torch.testing.assert_close(one.u, other.u, atol=1e-5, rtol=1e-4)
+    assert one.u.shape == (4, 2, *GRID.shape)
+    simulated = method.predict(network, beat, [])
+    assert simulated.u.shape == (4, 2, *GRID.shape) and not torch.allclose(simulated.u, one.u)

@@ -21,6 +21,7 @@ COLOURS = {
     "s3-refined": PALETTE["navy"],
     "motion": PALETTE["red"],
     "motion-no-gp": PALETTE["purple"],
+    "motion-refined": PALETTE["navy"],
     "elastix4d": PALETTE["green"],
     "lpr": PALETTE["tan"],
     "truth": PALETTE["black"],

@@ -30,6 +30,7 @@ TABLE = PrintedTable(
         "elastix4d": "4D-Elastix",
         "motion-no-gp": "No-GP",
         "motion": "Our",
+        "motion-refined": "Our, refined",  # beyond the thesis
     },
     columns={"DICE": "DICE", "HD95": "HD", "Spat. Grad.": "SpatialGrad", "Temp. Grad.": "TemporalGrad"},
     heads=HEADS,
