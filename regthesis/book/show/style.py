@@ -7,6 +7,7 @@ PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
     "blue": "#0072B2", "red": "#D55E00", "purple": "#CC79A7", "black": "#000000", "grey": "#8C8C8C",
     "brown": "#6B2A00", "tan": "#B58B6A", "navy": "#1B1B6B",  # told apart from those by their lightness
     "pink": "#E8A0C8", "pale brown": "#B59580",
+    "wine": "#882255", "dark wine": "#40001F", "mauve": "#AA4499", "dark green": "#117733",  # Tol's, for chapter 5
 }  # fmt: skip
 COLOURS = {
     "identity": PALETTE["grey"],
@@ -19,11 +20,10 @@ COLOURS = {
     "s3": PALETTE["brown"],
     "s3-plain": PALETTE["pale brown"],
     "s3-refined": PALETTE["navy"],
-    "motion": PALETTE["red"],
-    "motion-no-gp": PALETTE["purple"],
-    "motion-refined": PALETTE["navy"],
-    "elastix4d": PALETTE["green"],
-    "lpr": PALETTE["tan"],
+    "motion": PALETTE["wine"],
+    "motion-no-gp": PALETTE["mauve"],
+    "motion-refined": PALETTE["dark wine"],
+    "elastix4d": PALETTE["dark green"],
     "truth": PALETTE["black"],
     "supervised": PALETTE["purple"],
     "unsupervised": PALETTE["red"],

@@ -23,7 +23,7 @@ __all__ = ["areas_over_time", "draw_areas", "latent_rows", "missing_frames", "mo
 
 STEPS = 34  # of a motion matrix, from 35 frames
 LOOKS = {"cauchy": ("Cauchy", "blue"), "rbf": ("squared exponential", "orange"), "matern": ("Matérn 3/2", "green")}
-WAYS = {"model": PALETTE["red"], "linear": PALETTE["grey"], "cubic": PALETTE["sky"]}
+WAYS = {"model": PALETTE["wine"], "linear": PALETTE["grey"], "cubic": PALETTE["sky"]}
 
 
 def prior(rows: int = 5, draws: int = 3, seed: int = 0):
