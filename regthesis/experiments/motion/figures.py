@@ -19,7 +19,7 @@ from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.models.temporal_prior import COVARIANCES, LENGTH, SIGMA, TemporalPrior
 
-__all__ = ["areas_over_time", "draw_areas", "latent_rows", "missing_frames", "model", "prior", "tracked", "transported"]
+__all__ = ["draw_areas", "latent_rows", "missing_frames", "model", "prior", "tracked", "transported"]
 
 STEPS = 34  # of a motion matrix, from 35 frames
 LOOKS = {"cauchy": ("Cauchy", "blue"), "rbf": ("squared exponential", "orange"), "matern": ("Matérn 3/2", "green")}
@@ -62,7 +62,8 @@ def model():
         nodes[f"g{k}"] = Node(x, 5.1, f"$\\gamma_{{{step}}}$" if seen else "0", "motion" if seen else "seen", 1.0)
         nodes[f"z{k}"] = Node(x, 2.3, f"$z_{{{step}}}$", "motion", 1.0)
         nodes[f"phi{k}"] = Node(x, 1.0, f"$\\varphi_{{{step}}}$", "motion", 1.0)
-        arrows += [Arrow(f"g{k}", f"z{k}"), Arrow(f"z{k}", f"phi{k}")]
+        nodes[f"in{k}"], nodes[f"out{k}"] = (Node(x, y, "", "network", 0.1, 0.01) for y in (3.99, 3.41))
+        arrows += [Arrow(f"g{k}", f"in{k}"), Arrow(f"out{k}", f"z{k}"), Arrow(f"z{k}", f"phi{k}")]
     nodes["mix"] = Node(5.8, 3.7, "convolutions along time, dilations 1, 2, 4, 8; skip connections", "network", 10.8)
     nodes["kl"] = Node(12.9, 2.3, "KL to the\nGaussian process", "loss", 2.4, 0.8)
     nodes["enc"] = Node(12.9, 5.75, "encoder, one\nfor all frames", "network", 2.4, 0.8)
@@ -98,19 +99,8 @@ def draw_areas(ax: Axes, curves: Mapping[str, np.ndarray], masks: Mapping[int, f
         ax.plot(values, color=colour, marker=".", markersize=3, linewidth=1.2, label=name)
     if masks:
         ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=6, label="masks", zorder=4)
-    ax.set(xlabel="frame", ylim=(0, None))
-
-
-def areas_over_time(hearts: Mapping[str, tuple[Mapping[str, np.ndarray], Mapping[int, float]]]):
-    """Figure 5.4, below: the cavity's area over the beat, a panel a heart, with the areas of its masks."""
-    figure, axes = plt.subplots(1, len(hearts), figsize=(WIDTH, 2.9), squeeze=False)
-    for ax, (name, (curves, masks)) in zip(axes[0], hearts.items(), strict=True):
-        draw_areas(ax, curves, masks)
-        ax.set_title(name)
-    axes[0, 0].set_ylabel("area of the left cavity (cm²)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    return figure
+    ax.set(xlabel="frame", ylim=(0, 1.35 * max(map(max, curves.values()))))
+    ax.legend(loc="upper center", ncols=2, fontsize="small", columnspacing=1, handlelength=1.2)
 
 
 def latent_rows(codes: Mapping[str, Float[Tensor, "z t"]], rows: int = 5):
