@@ -121,7 +121,10 @@ class MotionModel(nn.Module):
         """
         self._check(images, places)
         gamma = self._features(images)  # (b, n, 2 z)
-        gamma = gamma * self._seen(gamma)
+        if self.training:
+            gamma = gamma * self._seen(gamma)
+        else:  # with more frames than training ever shows at once, less of each, as with any dropout
+            gamma = gamma * min(1.0, (1 - self.dropout) * (self.length - 1) / max(places.shape[1], 1))
         nothing = gamma.new_zeros(len(images), self.length - 1, gamma.shape[-1])
         white, log_sigma = self.mixing(placed(gamma, places, nothing).mT).float().chunk(2, 1)
         return MotionPosterior(SCALE * white @ self.prior.root, log_sigma.mean(-1).exp())

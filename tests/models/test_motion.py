@@ -75,6 +75,16 @@ def test_a_dropped_frame_is_not_seen_but_counts_in_the_loss():
     assert parts["mse"] != others["mse"]
 
 
+def test_frames_beyond_those_that_training_shows_are_scaled_down():
+    """Of seven steps a dropout of a half shows 3.5 on average; four frames at once count as 3.5 of them."""
+    network, images, places = model(2, dropout=0.5), cine(2), torch.tensor([[0, 2, 3, 6]])
+    seen = []
+    network.mixing.register_forward_pre_hook(lambda module, given: seen.append(given[0][0, :, 2]))
+    network.encode(images, places)
+    network.encode(images[:, [0, 2]], places[:, 1:2])
+    torch.testing.assert_close(seen[0], seen[1] * 3.5 / 4)
+
+
 def test_the_loss_is_the_bound_of_its_parts():
     network, images, places = model(2), cine(2), torch.tensor([[0, 2, 3, 6]])
     with torch.no_grad():
