@@ -62,7 +62,7 @@ def model():
         nodes[f"g{k}"] = Node(x, 5.1, f"$\\gamma_{{{step}}}$" if seen else "0", "motion" if seen else "seen", 1.0)
         nodes[f"z{k}"] = Node(x, 2.3, f"$z_{{{step}}}$", "motion", 1.0)
         nodes[f"phi{k}"] = Node(x, 1.0, f"$\\varphi_{{{step}}}$", "motion", 1.0)
-        nodes[f"in{k}"], nodes[f"out{k}"] = (Node(x, y, "", "network", 0.1, 0.01) for y in (3.99, 3.41))
+        nodes[f"in{k}"], nodes[f"out{k}"] = (Node(x, y, "", "network", 0.02, 0) for y in (3.97, 3.43))
         arrows += [Arrow(f"g{k}", f"in{k}"), Arrow(f"out{k}", f"z{k}"), Arrow(f"z{k}", f"phi{k}")]
     nodes["mix"] = Node(5.8, 3.7, "convolutions along time, dilations 1, 2, 4, 8; skip connections", "network", 10.8)
     nodes["kl"] = Node(12.9, 2.3, "KL to the\nGaussian process", "loss", 2.4, 0.8)
