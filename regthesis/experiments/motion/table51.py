@@ -1,6 +1,7 @@
 """Table 5.1: tracking in 2D+t, which method and metric is which printed cell, and the verdicts on them.
 
-Gradients are in 10^-2 mm/mm and 10^-2 mm/frame; the thesis prints the power of ten, and no units.
+Gradients are in mm/mm and mm/frame. The thesis prints 10^-2 above numbers of this very size in Table 5.1, nothing above
+them in Table 5.2, and no units.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ __all__ = ["HEADS", "TABLE", "judge", "ratios"]
 HEADS = {
     "DICE": "DICE (%)",
     "HD": "HD95 (mm)",
-    "SpatialGrad": "spatial gradient (10⁻²)",
-    "TemporalGrad": "temporal gradient (10⁻²)",
+    "SpatialGrad": "spatial gradient (mm/mm)",
+    "TemporalGrad": "temporal gradient (mm/frame)",
 }
 TABLE = PrintedTable(
     "T5.1",
@@ -35,7 +36,7 @@ TABLE = PrintedTable(
     columns={"DICE": "DICE", "HD95": "HD", "Spat. Grad.": "SpatialGrad", "Temp. Grad.": "TemporalGrad"},
     heads=HEADS,
     digits={"DICE": 1, "HD": 2, "SpatialGrad": 2, "TemporalGrad": 2},
-    scale={"DICE": 100, "SpatialGrad": 100, "TemporalGrad": 100},
+    scale={"DICE": 100},
     unmoved=["SpatialGrad", "TemporalGrad"],
     patient=patient_of,
 )
