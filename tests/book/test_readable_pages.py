@@ -148,3 +148,16 @@ def test_the_rules_find_what_they_forbid():
 def test_the_thesis_s_equations_come_from_its_ledger():
     assert equations_of(2) == [f"eq-2-{n}" for n in range(1, 6)]
     assert equations_of(4) == [f"eq-4-{n}" for n in range(1, 15)]
+
+
+def test_no_two_pages_share_a_label():
+    """Figures, tables, exercises and targets are one namespace for the whole book."""
+    labels = [
+        label
+        for page in PAGES
+        for label in re.findall(
+            r"^ *(?:name: (fig-\S+)|:label: (\S+)|\((\S+)\)=$)", page.source.read_text("utf-8"), re.MULTILINE
+        )
+    ]
+    names = [next(filter(None, found)) for found in labels]
+    assert len(names) > 50 and [name for name in dict.fromkeys(names) if names.count(name) > 1] == []
