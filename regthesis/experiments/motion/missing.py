@@ -16,7 +16,7 @@ from regthesis.book import ledger
 from regthesis.case import CAVITY, Case
 from regthesis.datasets.slices import Slices, patient_of
 from regthesis.deformation import Deformation
-from regthesis.errors import UserError
+from regthesis.errors import Refused, UserError
 from regthesis.evaluate.growing import add_rows, finished, read_rows
 from regthesis.evaluate.statistics import Interval, mean_interval
 from regthesis.evaluate.structures import select
@@ -119,7 +119,9 @@ def cavity_errors(method: MotionTracking, case: Case, given: Sequence[str] = GIV
 
 
 def record_missing(data: Slices, out: Path, grid: str = "full", count: int = 0, weights: Path | None = None):
-    """Keep the `cavity_errors` of the cines of `count` patients (0: all), those of fewer than `LEAST` frames left out.
+    """Keep the `cavity_errors` of the cines of `count` patients (0: all).
+
+    Those of fewer than `LEAST` frames, and patients whom the networks have seen, are left out.
 
     Goes on where it was stopped.
 
@@ -139,12 +141,18 @@ def record_missing(data: Slices, out: Path, grid: str = "full", count: int = 0, 
 def _kept(data: Slices, ids: Sequence[str], grid: str, method: MotionTracking, out: Path) -> pd.DataFrame:
     rows = read_rows(out, COLUMNS)
     done = finished(rows, ("case",), ("given", "way"), {(id,): _wanted() for id in ids})
+    refused = f"no cine of {LEAST} frames or more, of which frames could be hidden"
     for id in tqdm([id for id in ids if (id,) not in done], "cines", disable=None):
         case = data.read(id, grid)
+        try:
+            method.check(case)
+        except Refused as why:  # the networks have seen the patient, or may have
+            refused = str(why)
+            continue
         if len(case.images) >= LEAST:
             rows = add_rows(rows, cavity_errors(method, case), out, ("case",))
     if rows.empty:
-        raise UserError(f"{data.root}: no cine of {LEAST} frames or more, of which frames could be hidden")
+        raise UserError(f"{data.root}: {refused}")
     return rows
 
 
