@@ -18,7 +18,7 @@ from regthesis.methods.velocity import on_case_grid
 from regthesis.models.motion import MotionModel, MotionModelWithoutGP, places_of
 from regthesis.weights import shipped
 
-__all__ = ["METHODS", "MotionTracking", "MotionTrackingWithoutGP", "as_model_sees"]
+__all__ = ["METHODS", "MotionTracking", "MotionTrackingWithoutGP", "as_model_sees", "decoded"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ class MotionTracking(Learned):
         moving = images if target is source else as_model_sees(network, target)[0]
         with torch.no_grad():
             z, _ = network.code(images[None, [0, *seen]], places[None, [frame - 1 for frame in seen]])
-            v = on_case_grid(network, network.decode(z, moving[:1])[0, places], target)
-            return Deformation.exp(v, target.grid, network.steps, code=z[0, :, places].mT.contiguous())
+        return decoded(network, z, moving[:1], places, target)
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,15 @@ class MotionTrackingWithoutGP(MotionTracking):
     label = "No-GP"
     network_class = MotionModelWithoutGP
     weights: Path = shipped("motion-no-gp")
+
+
+@torch.no_grad()
+def decoded(
+    network: MotionModel, z: Float[Tensor, "1 z t"], moving: Float[Tensor, "1 1 *space"], places: Tensor, case: Case
+) -> Deformation:
+    """What a motion matrix means for a moving image on the model's grid, at some steps, on the grid of a case."""
+    v = on_case_grid(network, network.decode(z, moving)[0, places], case)
+    return Deformation.exp(v, case.grid, network.steps, code=z[0, :, places].mT.contiguous())
 
 
 def as_model_sees(

@@ -10,9 +10,8 @@ from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.motion import MotionTracking, as_model_sees
+from regthesis.methods.motion import MotionTracking, as_model_sees, decoded
 from regthesis.methods.refined import descend
-from regthesis.methods.velocity import on_case_grid
 from regthesis.models.motion import MotionModel
 
 __all__ = ["METHODS", "MotionRefined"]
@@ -50,9 +49,7 @@ class MotionRefined(MotionTracking):
             return 0.5 * squares.sum() / network.noise + network.prior.kl(z, torch.ones_like(z[..., 0]))
 
         z = matrix(descend(torch.zeros_like(mu), price, self.steps, self.rate))
-        with torch.no_grad():
-            v = on_case_grid(network, network.decode(z, moving)[0, places], case)
-            return Deformation.exp(v, case.grid, network.steps, code=z[0, :, places].mT.contiguous())
+        return decoded(network, z, moving, places, case)
 
 
 METHODS = [MotionRefined()]

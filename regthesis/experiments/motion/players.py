@@ -1,4 +1,4 @@
-"""What moves in chapter 5: a cine that is tracked, and beats that were drawn from few frames or from none."""
+"""What moves in chapter 5: a cine that is tracked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.experiments.motion.figures import draw_areas
 
-__all__ = ["beats", "tracked"]
+__all__ = ["tracked"]
 
 
 def tracked(case: Case, found: Deformation, curves: Mapping[str, np.ndarray], masks: Mapping[int, float]) -> Player:
@@ -48,21 +48,3 @@ def tracked(case: Case, found: Deformation, curves: Mapping[str, np.ndarray], ma
 
     labels = [f"{t + 1} of {len(case.images)}" for t in range(len(case.images))]
     return Player(drawn(), {"frame": labels}, start=(max(masks, default=0),), cyclic=True)
-
-
-def beats(case: Case, found: Mapping[str, Deformation]) -> Player:
-    """Frame 0 moved through a beat by several motions side by side, with its outlines."""
-    figure, axes = plt.subplots(1, len(found), figsize=(WIDTH, WIDTH / len(found) + 0.3), squeeze=False)
-    cut = (slice(None), slice(None), *window(case))
-    moved = {name: torch.cat([case.moving, d.warp(case.moving)])[cut] for name, d in found.items()}
-    outlines = {name: torch.cat([case.moving_mask, d.warp_labels(case.moving_mask)])[cut] for name, d in found.items()}
-    count = len(next(iter(moved.values())))
-
-    def drawn():
-        for t in range(count):
-            wipe(*axes[0])
-            for ax, name in zip(axes[0], found, strict=True):
-                draw(ax, moved[name][t], name, outlines[name][t])
-            yield figure
-
-    return Player(drawn(), {"frame": [f"{t + 1} of {count}" for t in range(count)]}, start=(count // 3,), cyclic=True)
