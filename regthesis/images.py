@@ -95,6 +95,8 @@ def _read(path: Path, vectors: bool = False) -> sitk.Image:
         raise
     except Exception as error:  # whatever two parsers make of a broken file, it is the file that is at fault
         raise UserError(f"{path}: cannot be read as an image ({_why_not(path, error)}") from None
+    if not image.GetNumberOfPixels():
+        raise UserError(f"{path}: holds no voxels (an axis of length 0); export it again")
     for voxels in (stored, sitk.GetArrayViewFromImage(image)):
         if voxels is not None and voxels.dtype.kind == "f" and not np.isfinite([voxels.min(), voxels.max()]).all():
             raise UserError(f"{path}: holds NaN or infinite voxels; clean the image before registering it")

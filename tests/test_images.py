@@ -50,6 +50,13 @@ def test_a_voxel_that_is_no_number_is_refused_in_every_format(tmp_path, name, va
     assert "NaN or infinite" in refused(tmp_path / name)
 
 
+def test_an_image_without_voxels_is_refused(tmp_path):
+    write(tmp_path / "a.mha")
+    whole = (tmp_path / "a.mha").read_bytes()
+    (tmp_path / "a.mha").write_bytes(whole.replace(b"DimSize = 24 24 6", b"DimSize = 0 0 0"))
+    assert "no voxels" in refused(tmp_path / "a.mha")
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("part", [0.3, 0.95])

@@ -70,7 +70,8 @@ def output(rng: Random, call: Call) -> str | None:
 
 def argument(rng: Random, call: Call) -> str | None:
     """A value of another kind, an option too many or one less."""
-    options = call.options
+    if not (options := call.options):
+        return None
     at = rng.randrange(len(options))
     before = options[at - 1] if at else ""
     choice = rng.choice(["value", "value", "value", "value", "less", "again", "unknown"])
