@@ -50,9 +50,10 @@ _structures = click.option(
 @click.option("--fold", type=click.IntRange(0, 5), default=0, help="Only the patients of this fold; 0: all.")
 @click.option(
     "--slices",
-    type=click.Choice(["none", "all", "middle"]),
+    type=click.Choice(["none", "all", "middle", "stack"]),
     default="none",
-    help="Whole cines of slices (2D+t) instead of pairs: of all that are segmented, or the middle one of each patient.",
+    help="Whole cines instead of pairs: of all slices that are segmented or the middle one of each patient (2D+t), or "
+    "of whole stacks (3D+t).",
 )
 @click.option("--device", default="cpu", help="cpu, cuda, or one of several as cuda:1.")
 @_structures
@@ -62,13 +63,15 @@ def study(data, out, names, grid, patients, skip, fold, slices, structures, weig
     ROOT is a folder in ACDC's layout, or a CSV of own pairs (moving, fixed, moving_seg, fixed_seg, group, id), which
     are registered on their own grids and have no verdicts. Goes on where it was stopped, and may run beside others.
     """
+    from regthesis.datasets.cines import Stacks
     from regthesis.datasets.slices import Slices
     from regthesis.evaluate import table
     from regthesis.evaluate.structures import structures_named
     from regthesis.experiments.study import record_study
 
     chosen = structures_named(structures)
-    data = data if slices == "none" else Slices(data, middle=slices == "middle")
+    if slices != "none":
+        data = Stacks(data) if slices == "stack" else Slices(data, middle=slices == "middle")
     rows = record_study(data, out, names_of(names), grid, patients, names_of(skip), fold, chosen, weights, device)
     _show(rows, table)
 

@@ -22,6 +22,8 @@ class _Positive(click.FloatRange):
 POSITIVE = _Positive(0, min_open=True)
 FORM = ("latent", "scales", "sigma", "neck", "aligned", "moving_features", "smooth_whole", "updates", "sigma_in_use")
 """The options that say which form of chapter 4's network is trained."""
+MOTION_FORM = ("latent", "length", "frames", "covariance", "sigma", "sigma_time", "dropout", "noise", "neck")
+"""And of chapter 5's."""
 
 
 @main.group()
@@ -148,8 +150,12 @@ def voxelmorph(noise, precision, **arguments):
 
 @train.command()
 @_training
+@click.option("--stacks", is_flag=True, help="On whole stacks (3D+t) instead of slices (2D+t).")
 @click.option("--latent", type=click.IntRange(1), default=32, help="Rows of the motion matrix.")
 @click.option("--length", type=click.IntRange(2, 1000), default=35, help="The most frames of a cine.")
+@click.option(
+    "--frames", type=click.IntRange(1), help="At most so many fixed frames of a cine in each step, at random."
+)
 @click.option("--covariance", type=click.Choice(["cauchy", "rbf", "matern"]), default="cauchy", help="Of the prior.")
 @click.option("--no-gp", is_flag=True, help="The version without a Gaussian process as its prior.")
 @click.option("--sigma", type=POSITIVE, default=3.0, help="Of the Gaussian that smooths velocities in space, mm.")
@@ -158,15 +164,16 @@ def voxelmorph(noise, precision, **arguments):
 @click.option("--noise", type=POSITIVE, help="Variance between registered intensities; default: the thesis's.")
 @click.option("--neck", type=click.IntRange(1), default=4, help="Maps beside the fully connected layers.")
 @click.option("--every", type=click.IntRange(1), default=2, help="One in so many time steps is compared in each step.")
-def motion(root, no_gp, latent, length, covariance, sigma, sigma_time, dropout, noise, neck, every, **arguments):
+def motion(root, stacks, no_gp, every, **arguments):
     """Train the motion model of chapter 5 on the slices of the cines of ROOT, a folder in ACDC's layout."""
     from regthesis.datasets import recognise
+    from regthesis.datasets.cines import Stacks
     from regthesis.datasets.slices import Slices
     from regthesis.experiments.motion.training import train
     from regthesis.models.motion import MotionModel, MotionModelWithoutGP
 
-    form = dict(latent=latent, length=length, covariance=covariance, sigma=sigma, sigma_time=sigma_time)
-    form |= dict(dropout=dropout, noise=noise, neck=neck)
+    form = {name: arguments.pop(name) for name in MOTION_FORM}
     arguments["loss_arguments"] = {"every": every}
     kind = MotionModelWithoutGP if no_gp else MotionModel
-    _train(train, Slices(recognise(root)), lambda grid: kind(grid.shape, grid.spacing, **form), **arguments)
+    data = (Stacks if stacks else Slices)(recognise(root))
+    _train(train, data, lambda grid: kind(grid.shape, grid.spacing, **form), **arguments)

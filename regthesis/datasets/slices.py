@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache, lru_cache
-from pathlib import Path
 
 from regthesis.case import Case
+from regthesis.datasets.cines import Cines
 from regthesis.datasets.dataset import CommonGrid, Dataset
 from regthesis.errors import UserError
 from regthesis.geometry import Grid
@@ -19,42 +19,26 @@ PLANES = {
 }
 
 
-class Slices(Dataset):
+class Slices(Cines):
     """Every slice of the cines of a data set in which a structure is segmented in both frames, as `id/slice03`.
 
-    A slice has the group, the structures and above all the identity of its patient, so that nothing that has seen the
-    patient in any form registers it. Slices count from 0, the first of the stack. With `middle` only the one in the
-    middle of those that are segmented counts, so that every patient has one case.
+    Slices count from 0, the first of the stack. With `middle` only the one in the middle of those that are segmented
+    counts, so that every patient has one case.
     """
 
+    kind = "slices"
     grids = PLANES
 
     def __init__(self, cines: Dataset, middle: bool = False):
-        super().__init__(cines.root)
-        if not hasattr(cines, "stack"):
-            raise UserError(f"{cines.root}: has no cines to take slices of")
-        self.cines, self.name, self.middle = cines, cines.name, middle
-        self.labels, self.structures, self.contains = cines.labels, cines.structures, cines.contains
-
-    @classmethod
-    def lies_at(cls, root: Path) -> bool:
-        return False  # it is a way to look at data of other kinds
+        super().__init__(cines)
+        self.middle = middle
+        self.option = "middle" if middle else "all"
 
     def ids(self) -> list[str]:
         return [f"{id}/slice{k:02d}" for id in self.cines.ids() for k in self._segmented(id)]
 
-    def group(self, id: str) -> str:
-        return self.cines.group(patient_of(id))
-
     def patient(self, id: str) -> str:
         return patient_of(id)
-
-    def identity(self, id: str) -> frozenset[str]:
-        return self.cines.identity(patient_of(id))
-
-    @property
-    def origin(self) -> str:
-        return self.cines.origin
 
     def read(self, id: str, grid: str | CommonGrid = "full", sequence: bool = True) -> Case:
         """One slice: its whole cine, or without `sequence` the pair of ED and ES.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from regthesis import methods
 from regthesis.datasets import Dataset
-from regthesis.datasets.slices import Slices
+from regthesis.datasets.cines import Cines
 from regthesis.errors import UserError
 from regthesis.evaluate.records import COLUMNS
 from regthesis.evaluate.structures import Structures
@@ -57,8 +57,8 @@ def record_study(
     command += f" --skip {','.join(skip)}" if skip else ""
     command += f" --device {device}" if device != "cpu" else ""
     about = describe(data, command, grid, chosen, structures, device=device) | {"patients": ids}
-    if isinstance(data, Slices):
-        about |= {"command": f"{about['command']} --slices {'middle' if data.middle else 'all'}", "cines": "slices"}
+    if isinstance(data, Cines):
+        about |= {"command": f"{about['command']} --slices {data.option}", "cines": data.kind}
 
     def read():
         cases = [data.read(id, grid) for id in ids]

@@ -70,12 +70,16 @@ class Learned(Method):
             Refused: all networks have seen the patient, or may have: the case comes from their own data set, but no
                 card knows the patient.
         """
-        file = unseen(self.weights, self.command, case)
+        file = unseen(self.weights_of(case), self.command, case)
         card = card_of(file)
         if card.dataset != case.dataset and not card.names_of(case.identity):
             text = f"{self.name} was trained on {card.dataset or 'other images'} alone; look at what it makes of these"
             warn(text, DomainWarning, stacklevel=2)
         return file
+
+    def weights_of(self, case: Case) -> Path:
+        """The weights among which `weights_for` a case chooses."""
+        return self.weights
 
     def check(self, case: Case) -> None:
         """Raises as `weights_for`."""

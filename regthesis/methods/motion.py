@@ -10,11 +10,11 @@ import torch
 
 from regthesis import kernels
 from regthesis.case import Case
+from regthesis.datasets.dataset import CommonGrid
 from regthesis.deformation import Deformation
 from regthesis.errors import UserError
 from regthesis.kernels.shapes import Float, Int, Tensor
 from regthesis.methods.learned import Learned
-from regthesis.methods.velocity import on_case_grid
 from regthesis.models.motion import MotionModel, MotionModelWithoutGP, places_of
 from regthesis.weights import shipped
 
@@ -30,6 +30,11 @@ class MotionTracking(Learned):
     network_class = MotionModel
     command = "motion"
     weights: Path = shipped("motion")
+
+    def weights_of(self, case: Case) -> Path:
+        """For stacks the folder beside that of slices, `motion-3d` beside `motion`, where the weights are a folder."""
+        is_stack = case.grid.rank == 3 and not self.weights.is_file()
+        return self.weights.with_name(f"{self.weights.name}-3d") if is_stack else self.weights
 
     def predict(self, network: MotionModel, case: Case, known: Sequence[int] | None = None) -> Deformation:
         """A deformation for each fixed frame; its code is the column of the motion matrix at the frame's time.
@@ -73,7 +78,10 @@ def decoded(
     network: MotionModel, z: Float[Tensor, "1 z t"], moving: Float[Tensor, "1 1 *space"], places: Tensor, case: Case
 ) -> Deformation:
     """What a motion matrix means for a moving image on the model's grid, at some steps, on the grid of a case."""
-    v = on_case_grid(network, network.decode(z, moving)[0, places], case)
+    v = network.decode(z, moving)[0, places]
+    if case.grid.rank == 3:
+        v = v[:, :, _of_model(network, case)]
+    v = kernels.regrid(v, _grid_seen(network, case).spacing, case.grid.shape, case.spacing, field=True, cubic=True)
     return Deformation.exp(v, case.grid, network.steps, code=z[0, :, places].mT.contiguous())
 
 
@@ -82,13 +90,15 @@ def as_model_sees(
 ) -> tuple[Float[Tensor, "frames 1 *space"], Int[Tensor, "n"]]:
     """The frames of a cine on a model's grid with intensities in [0, 1], and the time steps of the fixed ones.
 
-    Frames whose times are not known are taken to be evenly spaced. The darkest and the brightest hundredth of frame 0
-    and the fixed frames `seen`, all if left out, are cut off.
+    A stack keeps its slices, with empty ones above and below. Frames whose times are not known are taken to be evenly
+    spaced. The darkest and the brightest hundredth of frame 0 and the fixed frames `seen`, all if left out, are cut
+    off.
 
     Raises:
-        UserError: there are more frames than the model has time steps.
+        UserError: there are more frames than the model has time steps, or more slices than it has.
     """
-    images = kernels.regrid(case.images, case.spacing, network.shape, network.spacing)
+    grid = _grid_seen(network, case)
+    images = kernels.regrid(case.images, case.spacing, grid.shape, grid.spacing)
     flat = (images if seen is None else images[[0, *seen]]).flatten()
     flat = flat[:: 1 + flat.numel() // 10**6]  # a million voxels tell it as well as all
     low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]).to(flat)).tolist()
@@ -96,7 +106,28 @@ def as_model_sees(
         places = places_of(case.times or range(len(images)), network.length)
     except ValueError as error:
         raise UserError(f"{case.id}: {error}") from None
-    return ((images - low) / max(high - low, 1e-6)).clamp(0, 1), places.to(images.device)
+    images = ((images - low) / max(high - low, 1e-6)).clamp(0, 1)
+    if case.grid.rank == 3:
+        whole = images.new_zeros(*images.shape[:2], *network.shape)
+        whole[:, :, _of_model(network, case)] = images
+        images = whole
+    return images, places.to(images.device)
+
+
+def _grid_seen(network: MotionModel, case: Case) -> CommonGrid:
+    """The grid on which a model sees the frames of a case: its own in 2-D, in 3-D its own in the case's slices."""
+    if case.grid.rank == 2:
+        return CommonGrid(network.shape, network.spacing)
+    return CommonGrid((case.grid.shape[0], *network.shape[1:]), (case.spacing[0], *network.spacing[1:]))
+
+
+def _of_model(network: MotionModel, case: Case) -> slice:
+    """Which slices of a model are those of a stack: those in the middle."""
+    count, most = case.grid.shape[0], network.shape[0]
+    if count > most:
+        raise UserError(f"{case.id}: has {count} slices, but the model takes {most}; leave some out")
+    first = (most - count) // 2
+    return slice(first, first + count)
 
 
 METHODS = [MotionTracking(), MotionTrackingWithoutGP()]

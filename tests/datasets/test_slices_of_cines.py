@@ -7,6 +7,7 @@ import torch
 from small_cines import Beats
 
 from regthesis.case import Case
+from regthesis.datasets.cines import Stacks
 from regthesis.datasets.slices import PLANES, Slices, slice_of
 from regthesis.errors import UserError
 from regthesis.experiments.folds import folds, selected
@@ -56,6 +57,15 @@ def test_a_known_motion_is_cut_to_the_plane():
 def test_what_is_no_slice_is_refused(slices, id):
     with pytest.raises(UserError, match="no such slice|has slices 0 to 4"):
         slices.read(id)
+
+
+def test_a_stack_is_a_cine_of_its_own_slices():
+    stacks = Stacks(Beats(Path("beats")))
+    case = stacks.read("b", "quick")
+    assert stacks.ids() == ["a", "b"] and case.id == "b" and case.times == (0.0, 0.25, 0.5, 0.75)
+    assert case.grid.shape == (5, 64, 64) and case.grid.spacing == (8.0, 3.0, 3.0)
+    assert case.images[:, 0, 2, 0, 0].tolist() == [2, 12, 22, 32]
+    assert stacks.identity("b") == case.identity == stacks.cines.identity("b") and stacks.patient("b") == "b"
 
 
 def test_data_without_cines_have_no_slices():

@@ -34,7 +34,17 @@ TRAINING = ["--device", "--rate", "--patience", "--skip", "--fold", "--folds", "
 TRAINING += ["--degrees", "--zoom"]
 NETWORK = ["--scales", "--neck", "--sigma", "--sigma-in-use", "--moving-features", "--updates"]  # chapter 4's
 NETWORK += ["--window", "--weight", "--scale-weights", "--free-bits"]  # and of its loss
-MOTION = ["--length", "--covariance", "--sigma", "--sigma-time", "--dropout", "--noise", "--neck", "--every"]
+MOTION = [
+    "--length",
+    "--frames",
+    "--covariance",
+    "--sigma",
+    "--sigma-time",
+    "--dropout",
+    "--noise",
+    "--neck",
+    "--every",
+]
 OUTPUTS = [
     "",
     ".",

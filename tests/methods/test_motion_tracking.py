@@ -96,3 +96,40 @@ def test_frames_that_are_hidden_do_not_count(beat, tmp_path):
     assert one.u.shape == (4, 2, *GRID.shape)
     simulated = method.predict(network, beat, [])
     assert simulated.u.shape == (4, 2, *GRID.shape) and not torch.allclose(simulated.u, one.u)
+
+
+STACK = Grid((4, 16, 24), (9.0, 2.0, 1.5))
+
+
+@pytest.fixture
+def stack():
+    images = kernels.smooth(torch.randn(5, 1, *STACK.shape, generator=torch.Generator().manual_seed(0)), 2.0)
+    return Case("stack", images, STACK, times=(0.0, 0.2, 0.4, 0.6, 0.8), identity=frozenset({"image 1"}))
+
+
+def test_a_stack_is_seen_slice_by_slice_with_empty_ones_beside(stack):
+    images, _ = as_model_sees(MotionModel((9, 16, 24), (10.0, 2.0, 1.5), length=9), stack)
+    assert images.shape == (5, 1, 9, 16, 24) and (images[:, :, [0, 1, 6, 7, 8]] == 0).all()
+    seen, own = images[:, 0, 2:6].flatten(), stack.images.flatten()
+    inside = (seen > 0) & (seen < 1)
+    assert torch.corrcoef(torch.stack([seen[inside], own[inside]]))[0, 1] > 0.9999
+
+
+def test_a_stack_has_the_motion_of_its_own_slices(stack, tmp_path):
+    torch.manual_seed(0)
+    network = MotionModel((9, 16, 24), (10.0, 2.0, 1.5), length=9, latent=3)
+    torch.nn.init.normal_(network.decoder.head.weight, std=0.3)
+    save_weights(tmp_path / "motion-3d" / "weights.safetensors", network, {"identities": {}})
+    found = MotionTracking(tmp_path / "motion").register(stack)
+    images, places = as_model_sees(network, stack)
+    with torch.no_grad():
+        v = network.eval()(images[None], places[None]).velocities[0, places]
+    torch.testing.assert_close(found.velocity, v[:, :, 2:6])
+    assert found.u.shape == (4, 3, *STACK.shape)
+
+
+def test_more_slices_than_the_model_has_are_one_line(stack):
+    with pytest.raises(UserError, match="stack: has 4 slices, but the model takes 3; leave some out"):
+        network = MotionModel((8, 16, 24), (10.0, 2.0, 1.5), length=9)
+        network.shape = (3, 16, 24)
+        as_model_sees(network, stack)

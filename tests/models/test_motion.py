@@ -112,6 +112,25 @@ def test_some_frames_stand_for_all_in_the_loss():
     assert found == {round(float(even), 6), round(float(odd), 6)}
 
 
+def test_a_long_cine_is_trained_on_some_of_its_frames():
+    """Two of four are drawn, count twice, and are what a cine of these two alone is; no other step is decoded."""
+    network, images, places = model(2, sigma_time=0.01, frames=2), cine(2), torch.tensor([[0, 2, 3, 6]])
+    decoded = []
+    network.decoder.register_forward_pre_hook(lambda module, given: decoded.append(given[0].shape[-1]))
+    with torch.no_grad():
+        for seed in range(5):
+            torch.manual_seed(seed)
+            loss, parts = network.loss(images, places)
+            torch.manual_seed(seed)
+            drawn = torch.randperm(4)[:2].sort().values
+            its, at = images[:, [0, *(drawn + 1)]], places[:, drawn]
+            expected = network.loss(its, at)[1]
+            torch.testing.assert_close(parts, expected)
+            squares = parts["mse"] * 4 * images[0, 0].numel()
+            torch.testing.assert_close(loss, 0.5 * squares / network.noise + parts["kl"])
+    assert decoded == [2, 7] * 5
+
+
 def test_velocities_are_smoothed_over_time_as_well():
     """A code at one step alone moves its neighbours too, as a Gaussian cut off at the ends of the cine does."""
     network = model(2, sigma_time=1.5)
@@ -227,6 +246,7 @@ def test_frames_that_do_not_fit_are_refused(images, places, message):
         (dict(shape=(16, 16), spacing=(1, 0)), "spacing: expected 2 positive"),
         (dict(shape=(16, 16), spacing=(1, 1), length=1), "length and dropout"),
         (dict(shape=(16, 16), spacing=(1, 1), dropout=1.5), "length and dropout"),
+        (dict(shape=(16, 16), spacing=(1, 1), frames=0), "frames: expected 1"),
         (dict(shape=(16, 16), spacing=(1, 1), covariance="linear"), "covariance: expected"),
     ],
 )

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from regthesis.case import Case
 from regthesis.datasets import CommonGrid
-from regthesis.datasets.slices import Slices, patient_of
+from regthesis.datasets.cines import Cines
 from regthesis.experiments.cross_validation import SCHEDULE, parts_of, whom_it_saw
 from regthesis.kernels.shapes import Tensor
 from regthesis.methods.motion import as_model_sees
@@ -24,16 +24,17 @@ __all__ = ["MovedCine", "train"]
 
 @dataclass(frozen=True)
 class MovedCine(RandomAffine):
-    """Cines with their frames' places: all frames of a cine are moved by one map."""
+    """Cines with their frames' places: all frames, and all slices, of a cine are moved by one map of the plane."""
 
     def __call__(self, batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """`(b, frames, 1, *space)` images moved, and the places as they are."""
         images, places = batch
-        return super().__call__([images.squeeze(2)])[0].unsqueeze(2), places
+        (moved,) = super().__call__([images.flatten(1, -3)])  # frames and slices as channels
+        return moved.view(images.shape), places
 
 
 def train(
-    data: Slices,
+    data: Cines,
     out: Path,
     build: Callable[[CommonGrid], MotionModel],
     schedule: Schedule = SCHEDULE,
@@ -49,10 +50,10 @@ def train(
     augmentation: dict | None = None,
     about: dict | None = None,
 ) -> dict:
-    """Train the motion model that `build` makes for a grid on the slices of all folds but number `fold`; its card.
+    """Train the motion model that `build` makes for a grid on the slices or stacks of all folds but one; its card.
 
     The patients are dealt out as those of chapter 4 (`cross_validation.parts_of`), so that a fold has the same patients
-    as long as the data sets have the same. Slices of the patients for validation draw the curve of the loss.
+    as long as the data sets have the same. Cases of the patients for validation draw the curve of the loss.
 
     Raises:
         UserError: as `parts_of`, or what `train.fit` raises.
@@ -63,9 +64,9 @@ def train(
     whom = whom_it_saw(data.cines, grid, fold, count, parts)
     torch.manual_seed(seed)
     model = build(common)
-    ids = {name: [id for id in data.ids() if patient_of(id) in set(parts[name])] for name in ("trained", "validated")}
+    ids = {name: [id for id in data.ids() if data.patient(id) in set(parts[name])] for name in ("trained", "validated")}
     samples = {
-        name: Cines(model, (data.read(id, common) for id in tqdm(some, name, disable=None)))
+        name: Samples(model, (data.read(id, common) for id in tqdm(some, name, disable=None)))
         for name, some in ids.items()
     }
     return fit(
@@ -73,7 +74,7 @@ def train(
         samples["trained"],
         out,
         schedule,
-        augment=MovedCine(common.spacing, **{"shift": 0.05, **(augmentation or {})}),
+        augment=MovedCine(common.spacing[-2:], **{"shift": 0.05, **(augmentation or {})}),
         validation=samples["validated"],
         loss_arguments=loss_arguments,
         seed=seed,
@@ -83,7 +84,7 @@ def train(
     )
 
 
-class Cines(torch.utils.data.Dataset):
+class Samples(torch.utils.data.Dataset):
     """What training takes of each case: its frames as the model sees them, and their places."""
 
     def __init__(self, model: MotionModel, cases: Iterable[Case]):
