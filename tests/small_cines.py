@@ -42,3 +42,13 @@ class Beats(Dataset):
         times = (0.0, 0.25, 0.5, 0.75) if sequence else None
         return Case(id, images, Grid(grid.shape, grid.spacing), {0: masks[0], last: masks[1]}, self.group(id),
                     structures=self.structures, dataset="beats", identity=self.identity(id), times=times)  # fmt: skip
+
+
+class TenBeats(Beats):
+    """Ten patients in two groups."""
+
+    def ids(self):
+        return [f"p{k}" for k in range(10)]
+
+    def group(self, id):
+        return "NOR" if int(id[1:]) < 5 else "DCM"

@@ -61,7 +61,8 @@ def _on_pairs(command):
     """What commands ask that train on pairs."""
     both = click.option("--both-directions", is_flag=True, help="Each pair is trained on the other way round as well.")
     cines = click.option("--cines", type=click.Path(path_type=Path), help="Folder of whole cines of the same patients.")
-    return both(cines(command))
+    slices = click.option("--slices", is_flag=True, help="All pairs of the slices of whole cines in ROOT, in 2-D.")
+    return both(cines(slices(command)))
 
 
 def _scale_weights(text, scales):
@@ -77,11 +78,13 @@ def _scale_weights(text, scales):
     return weights
 
 
-def _train_on_pairs(build, root, cines, **arguments):
+def _train_on_pairs(build, root, cines, slices, **arguments):
     from regthesis.datasets import recognise
+    from regthesis.datasets.slices import Slices
     from regthesis.experiments.cross_validation import train
 
-    _train(train, recognise(root), build, cines=cines and recognise(cines), **arguments)
+    data = Slices(recognise(root)) if slices else recognise(root)
+    _train(train, data, build, cines=cines and recognise(cines), **arguments)
 
 
 def _train(train, data, build, out, folds, skip, steps, rate, patience, degrees, zoom, mirror, **arguments):

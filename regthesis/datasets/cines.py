@@ -43,6 +43,10 @@ class Cines(Dataset):
         return self.cines.identity(self.patient(id))
 
     @property
+    def patients(self) -> Dataset:
+        return self.cines
+
+    @property
     def origin(self) -> str:
         return self.cines.origin
 

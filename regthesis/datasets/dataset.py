@@ -94,6 +94,11 @@ class Dataset(ABC):
         return id
 
     @property
+    def patients(self) -> Dataset:
+        """The data set whose cases are these patients."""
+        return self
+
+    @property
     def origin(self) -> str:
         """Which data these are to the ledger, known by more than their layout; "own" are nobody's but the user's."""
         return self.name

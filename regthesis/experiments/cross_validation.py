@@ -56,7 +56,8 @@ def train(
     last weights are kept, or with the schedule's `patience` those of the best validation. `loss_arguments` are further
     ones of the network's loss, `augmentation` those of `RandomAffine` whose defaults will not do.
 
-    Two things make more pairs of the same patients. With `both_directions` each pair is trained on the other way round
+    Where a case is a whole cine, as those of `Slices` are, its frames make a pair each with its first one. Two things
+    make more pairs of the same patients. With `both_directions` each pair is trained on the other way round
     as well. `cines` is a data set that has whole cines of some of them, known by their identity: its pairs lead from
     ED to `FRAMES` frames of each patient that is trained on, and of nobody else.
 
@@ -66,25 +67,26 @@ def train(
     """
     common = data.common_grid(grid)
     check_device(device)
-    parts = parts_of(data, fold, count, skip)
-    cases = {id: data.read(id, common) for id in tqdm([*parts["trained"], *parts["validated"]], "cases", disable=None)}
-    validated = [cases[id] for id in parts["validated"]]
+    parts = parts_of(data.patients, fold, count, skip)
+    ids = cases_of(data, parts)
+    trained = [data.read(id, common) for id in tqdm(ids["trained"], "trained", disable=None)]
+    validated = [data.read(id, common, sequence=False) for id in tqdm(ids["validated"], "validated", disable=None)]
     masked = data.has("masks")
     measurable = [case for case in validated if common_labels(case)] if masked else validated
     if not measurable:
         names = ", ".join(parts["validated"])
         raise UserError(f"{data.root}: no validation patient ({names}) has a structure in both masks; segment one")
-    whom = whom_it_saw(data, grid, fold, count, parts)
-    trained = [cases[id] for id in parts["trained"]]
+    whom = whom_it_saw(data.patients, grid, fold, count, parts)
     if cines is not None:
         known = set().union(*(whom["identities"][id] for id in parts["trained"]))
         trained += beats(cines, known, common)
     if both_directions:
         trained += [turned_round(case) for case in trained]
     torch.manual_seed(seed)
+    samples = pairs(trained)
     return fit(
         build(common),
-        pairs(trained),
+        samples,
         out,
         schedule,
         augment=RandomAffine(common.spacing, **{"shift": 0.05, **(augmentation or {})}),
@@ -94,7 +96,7 @@ def train(
         seed=seed,
         device=device,
         mixed=mixed,
-        about={**whom, "pairs": len(trained), **(about or {})},
+        about={**whom, "pairs": len(samples), **(about or {})},
     )
 
 
@@ -120,6 +122,13 @@ def parts_of(data: Dataset, fold: int, count: int, skip: Sequence[str]) -> dict[
     validated = data.balanced(VALIDATION, rest)
     trained = [id for id in left if id not in validated]
     return {"trained": trained, "validated": validated, "held_out": held_out}
+
+
+def cases_of(data: Dataset, parts: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The cases of the patients that are `trained` and `validated` on: each patient, or all slices of each."""
+    return {
+        name: [id for id in data.ids() if data.patient(id) in set(parts[name])] for name in ("trained", "validated")
+    }
 
 
 def whom_it_saw(data: Dataset, grid: str, fold: int, count: int, parts: dict[str, list[str]]) -> dict:
@@ -152,8 +161,9 @@ def turned_round(case: Case) -> Case:
 
 
 def pairs(cases: Sequence[Case], masks: bool = False) -> TensorDataset:
-    """Moving and fixed images `(n, 1, *space)` of pairs, and with `masks` their labels."""
-    tensors = [torch.cat([case.moving for case in cases]), torch.cat([case.fixed for case in cases])]
+    """Moving and fixed images `(n, 1, *space)` of pairs, and with `masks` their labels; a cine has many pairs."""
+    moving = [case.moving.expand_as(case.fixed) for case in cases]
+    tensors = [torch.cat(moving), torch.cat([case.fixed for case in cases])]
     if masks:
         tensors += [torch.cat([case.moving_mask for case in cases]), torch.cat([case.fixed_mask for case in cases])]
     return TensorDataset(*tensors)

@@ -53,4 +53,13 @@ class Plain(CVAE):
     weights: Path = shipped("s3-plain")
 
 
-METHODS = [CVAE(), SingleScale(), Plain()]
+@dataclass(frozen=True)
+class PairwiseSlices(CVAE):
+    """A network of a single scale in 2-D, trained on all pairs of the cines of slices: chapter 5's LPR (5.3.3)."""
+
+    name = "lpr"
+    label = "LPR"
+    weights: Path = shipped("lpr")
+
+
+METHODS = [CVAE(), SingleScale(), Plain(), PairwiseSlices()]

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from small_cines import TenBeats
 
 from regthesis.datasets import CommonGrid, recognise
 from regthesis.datasets.acdc import ACDC
 from regthesis.datasets.phantom import heart
+from regthesis.datasets.slices import Slices
 from regthesis.errors import UserError
 from regthesis.experiments import cross_validation as recipe
 from regthesis.experiments.cross_validation import train
@@ -62,6 +64,14 @@ def test_a_fold_that_was_left_out_was_not_seen(hearts, tmp_path):
 def test_wrong_arguments(tmp_path, wrong, message):
     with pytest.raises(UserError, match=message):
         train(ACDC(tmp_path), tmp_path, build, **wrong)
+
+
+def test_a_cine_makes_a_pair_of_each_frame_with_its_first(tmp_path):
+    """Two slices of four frames each for three patients; a left-out patient is left out with all slices."""
+    data = Slices(TenBeats(tmp_path))
+    card = train(data, tmp_path / "out", build, Schedule(2, every=1), fold=1, grid="quick")
+    assert len(card["held_out"]) == 2 and len(card["validated"]) == 5 and len(card["trained"]) == 3
+    assert card["pairs"] == 3 * 2 * 3 and card["identities"].keys() == set(data.cines.ids())
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_cines import Beats
+from small_cines import TenBeats
 
 from regthesis.datasets.cines import Stacks
 from regthesis.datasets.dataset import CommonGrid
@@ -14,22 +14,12 @@ from regthesis.train import Schedule
 from regthesis.weights import Card
 
 
-class Many(Beats):
-    """Ten patients in two groups."""
-
-    def ids(self):
-        return [f"p{k}" for k in range(10)]
-
-    def group(self, id):
-        return "NOR" if int(id[1:]) < 5 else "DCM"
-
-
 def build(grid):
     return MotionModel(grid.shape, grid.spacing, length=6, latent=3)
 
 
 def test_a_left_out_patient_is_seen_in_no_slice(tmp_path):
-    data = Slices(Many(tmp_path))
+    data = Slices(TenBeats(tmp_path))
     card = train(data, tmp_path / "out", build, Schedule(2, every=1), fold=1, grid="quick")
     assert len(card["held_out"]) == 2 and len(card["validated"]) == 5 and len(card["trained"]) == 3
     assert card["cines"] == 2 * 3  # two slices each
@@ -40,11 +30,11 @@ def test_a_left_out_patient_is_seen_in_no_slice(tmp_path):
 
 def test_a_fold_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="fold: expected 0"):
-        train(Slices(Many(tmp_path)), tmp_path / "out", build, Schedule(1), fold=6, grid="quick")
+        train(Slices(TenBeats(tmp_path)), tmp_path / "out", build, Schedule(1), fold=6, grid="quick")
 
 
 def test_a_left_out_patient_is_seen_in_no_stack(tmp_path):
-    data = Stacks(Many(tmp_path))
+    data = Stacks(TenBeats(tmp_path))
     small = CommonGrid((8, 16, 16), (10.0, 12.0, 12.0))
     data.grids = {"quick": small}
     card = train(data, tmp_path / "out", build, Schedule(2, every=1), fold=1, grid="quick")

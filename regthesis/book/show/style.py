@@ -8,6 +8,7 @@ PALETTE = {  # Okabe and Ito: told apart by colour-blind readers too
     "brown": "#6B2A00", "tan": "#B58B6A", "navy": "#1B1B6B",  # told apart from those by their lightness
     "pink": "#E8A0C8", "pale brown": "#B59580",
     "wine": "#882255", "dark wine": "#40001F", "mauve": "#AA4499", "dark green": "#117733",  # Tol's, for chapter 5
+    "sand": "#DDCC77",
 }  # fmt: skip
 COLOURS = {
     "identity": PALETTE["grey"],
@@ -24,6 +25,7 @@ COLOURS = {
     "motion-no-gp": PALETTE["mauve"],
     "motion-refined": PALETTE["dark wine"],
     "elastix4d": PALETTE["dark green"],
+    "lpr": PALETTE["sand"],
     "truth": PALETTE["black"],
     "supervised": PALETTE["purple"],
     "unsupervised": PALETTE["red"],

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from regthesis.case import Case
 from regthesis.datasets import CommonGrid
 from regthesis.datasets.cines import Cines
-from regthesis.experiments.cross_validation import SCHEDULE, parts_of, whom_it_saw
+from regthesis.experiments.cross_validation import SCHEDULE, cases_of, parts_of, whom_it_saw
 from regthesis.kernels.shapes import Tensor
 from regthesis.methods.motion import as_model_sees
 from regthesis.models.motion import MotionModel
@@ -60,14 +60,13 @@ def train(
     """
     common = data.common_grid(grid)
     check_device(device)
-    parts = parts_of(data.cines, fold, count, skip)
-    whom = whom_it_saw(data.cines, grid, fold, count, parts)
+    parts = parts_of(data.patients, fold, count, skip)
+    whom = whom_it_saw(data.patients, grid, fold, count, parts)
     torch.manual_seed(seed)
     model = build(common)
-    ids = {name: [id for id in data.ids() if data.patient(id) in set(parts[name])] for name in ("trained", "validated")}
     samples = {
         name: Samples(model, (data.read(id, common) for id in tqdm(some, name, disable=None)))
-        for name, some in ids.items()
+        for name, some in cases_of(data, parts).items()
     }
     return fit(
         model,
