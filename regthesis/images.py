@@ -1,12 +1,13 @@
 """Images in files: read whole and finite or refused with one line, written whole or not at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from regthesis import nifti
-from regthesis.dicom import read_series
+from regthesis.dicom import read_beat, read_series
 from regthesis.errors import UserError
 from regthesis.files import whole
 
@@ -30,7 +31,23 @@ def read_image(path: Path, rank: int | None = 3) -> sitk.Image:
         UserError: the file is missing, unreadable or truncated, of another rank, in colour or complex, or holds NaN,
             infinity, or values beyond 1e30, which mark padding.
     """
-    image = _read(path)
+    return _grey(_read(path), path, rank)
+
+
+def read_cine(path: Path) -> sitk.Image:
+    """Read a cine as a 4-D image, time last: from a file, or from the folder of one DICOM series.
+
+    Raises:
+        UserError: as `read_image`, or there is one frame alone, or slices have different numbers of frames.
+    """
+    cine = _grey(_read(path, series=read_beat), path, 4)
+    if cine.GetSize()[3] < 2:
+        raise UserError(f"{path}: has one frame alone; a cine needs two or more")
+    return cine
+
+
+def _grey(image: sitk.Image, path: Path, rank: int | None) -> sitk.Image:
+    """An image with one real value a voxel, of a rank or of any."""
     if image.GetNumberOfComponentsPerPixel() != 1:
         found = image.GetNumberOfComponentsPerPixel()
         raise UserError(f"{path}: expected one value per voxel, found {found}; convert it to grey values")
@@ -77,12 +94,12 @@ def read_displacement(path: Path) -> sitk.Image:
     return image
 
 
-def _read(path: Path, vectors: bool = False) -> sitk.Image:
-    """Any image, whole and finite; with `vectors`, a NIfTI displacement with all its axes."""
+def _read(path: Path, vectors: bool = False, series: Callable[[Path], sitk.Image] = read_series) -> sitk.Image:
+    """Any image, whole and finite; with `vectors`, a NIfTI displacement with all its axes; of a folder its `series`."""
     file, stored = _for_itk(path), None
     try:
         if path.is_dir():
-            image = read_series(path)
+            image = series(path)
         elif not path.is_file():
             raise UserError(f"{path}: no such file; check the folder's layout with `regthesis data check`")
         else:

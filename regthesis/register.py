@@ -19,6 +19,7 @@ from regthesis.deformation import Deformation
 from regthesis.errors import UserError, user_warnings
 from regthesis.files import together, whole
 from regthesis.images import write_image
+from regthesis.methods import Method
 from regthesis.methods.peer import one_line
 from regthesis.train.parallel import check_device
 
@@ -48,32 +49,37 @@ def register(
     check_device(device)
     with together(out, RESULTS, overwrite) as scratch, user_warnings(warn) as heard:
         case = pair(moving, fixed)
-        found = _registered(chosen, case, device)
+        found = registered(chosen, case, device)
         determinant = found.jacobian()
         if not (found.u.isfinite().all() and determinant.isfinite().all()):
             raise UserError(f"{fixed}: no finite displacement by {chosen.label}; look for extreme values in the images")
         found.save(scratch / "displacement.nii.gz")
         write_image(moved(moving, fixed, found), scratch / "moved.nii.gz")
         write_image(case.grid.to_sitk(determinant[0, 0].numpy()), scratch / "jacobian.nii.gz")
-        packages = ["torch", "numpy", "SimpleITK", *([chosen.peer] if chosen.peer else [])]
-        record = {
-            "version": _version("regthesis"),
-            "commit": commit,
-            "method": {"name": chosen.name, "label": chosen.label, "parameters": asdict(chosen)},
-            **chosen.about(case),
-            "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
-            "inputs": {"moving": _origin(moving), "fixed": _origin(fixed)},
-            "grid": asdict(case.grid),
-            "device": torch.cuda.get_device_name(device) if device != "cpu" else "cpu",
-            "threads": torch.get_num_threads(),
-            "dtype": str(found.u.dtype).removeprefix("torch."),
-            "seconds": found.seconds,
-            **_regularity(determinant),
-            "warnings": heard,
-        }
+        inputs = {"moving": moving, "fixed": fixed}
+        record = how(chosen, case, found, inputs, device, commit)
+        record |= {**regularity(determinant), "warnings": heard}
         with whole(scratch / "result.json") as sibling:
             sibling.write_text(json.dumps(record, indent=1, default=str) + "\n")
     return record
+
+
+def how(method: Method, case: Case, found: Deformation, inputs: dict[str, Path], device: str, commit: str) -> dict:
+    """How a result came about: the program, the method, the files it was given, the grid, and how long it took."""
+    packages = ["torch", "numpy", "SimpleITK", *([method.peer] if method.peer else [])]
+    return {
+        "version": _version("regthesis"),
+        "commit": commit,
+        "method": {"name": method.name, "label": method.label, "parameters": asdict(method)},
+        **method.about(case),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
+        "inputs": {name: _origin(path) for name, path in inputs.items()},
+        "grid": asdict(case.grid),
+        "device": torch.cuda.get_device_name(device) if device != "cpu" else "cpu",
+        "threads": torch.get_num_threads(),
+        "dtype": str(found.u.dtype).removeprefix("torch."),
+        "seconds": found.seconds,
+    }
 
 
 def summary(record: dict) -> str:
@@ -85,7 +91,7 @@ def summary(record: dict) -> str:
     return f"registered in {seconds:.1f} s by {label}; Jacobian determinant {lowest:.3g} to {highest:.3g}, {folds}"
 
 
-def _registered(method: methods.Method, case: Case, device: str) -> Deformation:
+def registered(method: Method, case: Case, device: str) -> Deformation:
     """What the method finds on a device, on the CPU."""
     try:
         return method.register(case.to(device)).to("cpu")
@@ -95,7 +101,7 @@ def _registered(method: methods.Method, case: Case, device: str) -> Deformation:
         raise UserError(f"{case.id}: {method.label} failed: {one_line(error)}; try another method") from error
 
 
-def _regularity(determinant: torch.Tensor) -> dict:
+def regularity(determinant: torch.Tensor) -> dict:
     """How many voxels fold, and between what the Jacobian determinant lies."""
     folded = int((determinant <= 0).sum())
     return {

@@ -22,6 +22,7 @@ FLOORS = [
     {"evaluate", "register"},
     {"book"},
     {"experiments"},
+    {"track"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -1,6 +1,6 @@
 """The command line: thin, a file a group of commands."""
 
-from regthesis.cli import book, data, doctor, record, register, train
+from regthesis.cli import book, data, doctor, record, register, track, train
 from regthesis.cli.group import main
 
-__all__ = ["book", "data", "doctor", "main", "record", "register", "train"]
+__all__ = ["book", "data", "doctor", "main", "record", "register", "track", "train"]

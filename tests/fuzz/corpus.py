@@ -82,6 +82,7 @@ def make(folder: Path, run: Callable[[list[str], Path], int]) -> None:
     for number, group in PATIENTS.items():
         _patient(folder / "acdc" / f"patient{number:03d}", number, group)
     _table(folder / "pairs")
+    _beat(folder / "beat")
     for name, text in {
         "_toc.yml": TOC,
         "book/start.md": "# Start\n",
@@ -155,6 +156,16 @@ def _table(folder: Path) -> None:
     _text(folder / "pairs.csv", f"moving,fixed,moving_seg,fixed_seg,group\n{rows}")
 
 
+def _beat(folder: Path) -> None:
+    """A cine of four frames in two formats, and the mask of its first frame."""
+    frames = [sitk.GetImageFromArray(_ball((2, 16, 16), 7.0, height)) for height in (200.0, 150.0, 180.0, 190.0)]
+    sequence = sitk.JoinSeries(frames)
+    sequence.SetSpacing((2.5, 2.5, 8.0, 1.0))
+    for suffix in ("nii.gz", "mha"):
+        _write(sequence, folder / f"beat.{suffix}")
+    _scan((_ball((2, 16, 16), 7.0) > 100).astype(np.uint8), folder / "mask.nii.gz")
+
+
 def _write(image: sitk.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(image, str(path))
@@ -182,6 +193,13 @@ def _register(rng: Random) -> tuple:
     options = ["--moving", f"moving.{suffix}", "--fixed", f"fixed.{suffix}", "--out", "out", "--method", method]
     promised = "moved.nii.gz", "displacement.nii.gz", "jacobian.nii.gz"
     return f"images/{rank}d/{suffix.replace('.', '-')}", options, promised, None
+
+
+def _track(rng: Random) -> tuple:
+    method, cine = rng.choice(["identity"] * 6 + ["demons"] * 2 + ["motion"]), rng.choice(["beat.nii.gz", "beat.mha"])
+    options = [cine, "--out", "out", "--mask", "mask.nii.gz", "--first", "1", "--method", method]
+    promised = "moved.nii.gz", "displacement_02.nii.gz", "labels.nii.gz", "volumes.csv", "player.html", "result.json"
+    return "beat", options, promised, None
 
 
 def _study(rng: Random) -> tuple:
@@ -242,6 +260,7 @@ CALLS = {
     "data make": _data_make,
     "data check": _data_check,
     "register": _register,
+    "track": _track,
     "study": _study,
     "trade-off": _trade_off,
     "codes": _recorded,

@@ -22,7 +22,7 @@ from regthesis.cli import main
 
 FIRST = int(os.environ.get("REGTHESIS_FUZZ_FROM", 0))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("REGTHESIS_FUZZ", 100)))
-SHARES = {"data check": 5, "register": 7, "study": 4, "run": 3}  # of the inputs; once for all others
+SHARES = {"data check": 5, "register": 7, "track": 3, "study": 4, "run": 3}  # of the inputs; once for all others
 
 
 def leaves(command: click.Command, name: str = "") -> Iterator[str]:

@@ -92,10 +92,16 @@ def tracked(case: Case, found: Deformation, frames: Sequence[int]):
     return figure
 
 
-def draw_areas(ax: Axes, curves: Mapping[str, np.ndarray], masks: Mapping[int, float] | None = None) -> None:
+def draw_areas(
+    ax: Axes,
+    curves: Mapping[str, np.ndarray],
+    masks: Mapping[int, float] | None = None,
+    colours: Mapping[str, str] | None = None,
+) -> None:
     """The area of a cavity over a beat, a curve a method, and where masks are the area that was drawn by hand."""
+    colours = COLOURS | WAYS | dict(colours or {})
     for name, values in curves.items():
-        colour = WAYS.get(name, COLOURS.get(name, OTHER))
+        colour = colours.get(name, OTHER)
         ax.plot(values, color=colour, marker=".", markersize=3, linewidth=1.2, label=name)
     if masks:
         ax.plot(masks.keys(), masks.values(), "o", color="black", markersize=6, label="masks", zorder=4)

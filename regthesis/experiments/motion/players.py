@@ -18,16 +18,29 @@ from regthesis.experiments.motion.figures import draw_areas
 
 __all__ = ["tracked"]
 
+LINES = 12.0  # mm between the lines of a grid
 
-def tracked(case: Case, found: Deformation, curves: Mapping[str, np.ndarray], masks: Mapping[int, float]) -> Player:
-    """A cine as seen with carried outlines, frame 0 moved under its grid, the cine held still, and the cavity's area.
 
-    `curves` has the areas of all frames by method, `masks` those that were drawn by hand.
+def tracked(
+    case: Case,
+    found: Deformation,
+    curves: Mapping[str, np.ndarray],
+    masks: Mapping[int, float],
+    of: str = "area of the cavity (cm²)",
+    colours: Mapping[str, str] | None = None,
+) -> Player:
+    """A cine as seen with outlines that are carried, frame 0 moved under its grid, the cine held still, and curves.
+
+    `curves` have what is `of` a structure at all frames, by method or by structure, each in one of `colours` or in that
+    of the method; `masks` are those that were drawn by hand. Without a mask of frame 0 there are no outlines, and
+    without curves there is no such panel.
     """
-    figure, axes = plt.subplots(1, 4, figsize=(WIDTH, 2.3), width_ratios=(1, 1, 1, 1.4))
+    ratios = (1, 1, 1, 1.4) if curves else (1, 1, 1)
+    figure, axes = plt.subplots(1, len(ratios), figsize=(WIDTH, 2.3 if curves else 2.7), width_ratios=ratios)
     cut = (slice(None), slice(None), *window(case))
     shown = {"vmin": float(case.images.min()), "vmax": float(case.images.max())}
-    outlines = torch.cat([case.moving_mask, found.warp_labels(case.moving_mask)])[cut]
+    mask, every = case.masks.get(0), max(1, round(LINES / case.spacing[-1]))
+    outlines = [None] * len(case.images) if mask is None else torch.cat([mask, found.warp_labels(mask)])[cut]
     moved = torch.cat([case.moving, found.warp(case.moving)])[cut]
     field = torch.cat([torch.zeros_like(found.u[:1]), found.u])[cut]
     still = torch.cat([case.moving, kernels.warp(case.fixed, found.inverse().u)])[cut]
@@ -35,15 +48,16 @@ def tracked(case: Case, found: Deformation, curves: Mapping[str, np.ndarray], ma
     def drawn():
         for t in range(len(case.images)):
             wipe(*axes[:3])
-            axes[3].clear()
             draw(axes[0], case.images[t : t + 1][cut], "as seen", outlines[t], **shown)
             draw(axes[1], moved[t], "frame 0 moved", **shown)
-            draw_grid(axes[1], field[t : t + 1], "frame 0 moved", every=4, colour=COLOURS["motion"])
+            draw_grid(axes[1], field[t : t + 1], "frame 0 moved", every=every, colour=COLOURS["motion"])
             axes[1].set(xlim=(-0.5, moved.shape[-1] - 0.5), ylim=(moved.shape[-2] - 0.5, -0.5))
             draw(axes[2], still[t], "held still", outlines[0], **shown)
-            draw_areas(axes[3], curves, masks)
-            axes[3].axvline(t, color=PALETTE["grey"], linewidth=0.8, zorder=0)
-            axes[3].set_title("area of the cavity (cm²)")
+            if curves:
+                axes[3].clear()
+                draw_areas(axes[3], curves, masks, colours)
+                axes[3].axvline(t, color=PALETTE["grey"], linewidth=0.8, zorder=0)
+                axes[3].set_title(of)
             yield figure
 
     labels = [f"{t + 1} of {len(case.images)}" for t in range(len(case.images))]

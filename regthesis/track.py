@@ -1,0 +1,203 @@
+"""A cine file whose every frame is reached from the first one: fields, carried labels and their volumes over a beat."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+import torch
+from tqdm import tqdm
+
+from regthesis import methods
+from regthesis.book.show.style import LABELS, STYLE
+from regthesis.case import Case
+from regthesis.datasets.own_cine import own_cine
+from regthesis.datasets.slices import slice_of
+from regthesis.deformation import Deformation
+from regthesis.errors import UserError, user_warnings
+from regthesis.evaluate.volumes import ejection_fraction, volumes
+from regthesis.experiments.motion.players import tracked
+from regthesis.files import together
+from regthesis.geometry import Grid
+from regthesis.images import read_cine, write_image
+from regthesis.kernels.shapes import Float, Int, Number, Tensor
+from regthesis.register import how, registered, regularity
+from regthesis.train.parallel import check_device
+
+__all__ = ["SEEN", "summary", "track"]
+
+SEEN = 192.0  # mm, the side of the square that the shipped networks see
+NOTE = "Research software, not for clinical use."
+
+
+def track(
+    cine: Path,
+    out: Path,
+    mask: Path | None = None,
+    first: int = 1,
+    times: Sequence[Number] | None = None,
+    method: str = "motion-refined",
+    stack: bool = False,
+    device: str = "cpu",
+    overwrite: bool = False,
+    commit: str = "unknown",
+    warn: Callable[[str], None] = print,
+) -> dict:
+    """Track a cine from frame `first` to all others; what `result.json` holds. `cine` to `times` are as in `own_cine`.
+
+    Every slice is tracked in its plane, or with `stack` all together in 3-D. What lies outside of a square of `SEEN` mm
+    round the labels of the mask, or without one round the middle, stays where it is.
+
+    The folder `out` then has the displacement of every frame (a vector image in mm, LPS), frame `first` moved to all of
+    them, with a mask its labels on all of them and their volumes as CSV, a page on which the beat plays, and
+    `result.json`; all on the cine's own grid, at once and at the end.
+
+    Raises:
+        UserError: a file is broken, the method or the device is not there, the method fails, or `out` cannot be written
+            or has results already.
+    """
+    chosen = methods.get(method)
+    check_device(device)
+    with user_warnings(warn) as heard:
+        case = own_cine(cine, mask, first, times)
+        numbers = [(first - 1 + k) % len(case.images) + 1 for k in range(len(case.images))]
+        fields = {number: f"displacement_{number:02d}.nii.gz" for number in numbers[1:]}
+        labelled = ["labels.nii.gz", "volumes.csv"] if case.masks else []
+        with together(
+            out, ["moved.nii.gz", *fields.values(), *labelled, "player.html", "result.json"], overwrite
+        ) as to:
+            found = _found(chosen, case, stack, device)
+            determinant = found.jacobian()
+            if not (found.u.isfinite().all() and determinant.isfinite().all()):
+                raise UserError(f"{cine}: no finite displacement by {chosen.label}; look for extreme values in it")
+            for frame, name in enumerate(fields.values()):
+                found.save(to / name, frame)
+            image = _as_in_file(cine, first)
+            _write_sequence(torch.cat([image, found.warp(image)]).numpy(), case.grid, to / "moved.nii.gz")
+            record = how(chosen, _seen_first(case, stack), found, _inputs(cine, mask), device, commit)
+            record |= {"grid": vars(case.grid), "frames": numbers, "stack": stack, **regularity(determinant)}
+            curves = pd.DataFrame()
+            if case.masks:
+                labels = torch.cat([case.moving_mask, found.warp_labels(case.moving_mask)])
+                _write_sequence(labels.numpy().astype(np.int32), case.grid, to / "labels.nii.gz")
+                curves = _volumes(case, labels).assign(frame=numbers)
+                curves.to_csv(to / "volumes.csv", index=False)
+                record |= {"labels": _beats(curves)}
+            (to / "player.html").write_text(_page(case, found, curves), "utf-8")
+            record |= {"warnings": heard, "note": NOTE}
+            (to / "result.json").write_text(json.dumps(record, indent=1, default=str) + "\n", "utf-8")
+    return record
+
+
+def summary(record: dict) -> str:
+    """One line on what `track` did."""
+    folds = f"{record['folding']['voxels']} voxels fold" if record["folding"]["voxels"] else "no voxel folds"
+    lost = [f"label {label} loses {of['lost_per_cent']:.0f} %" for label, of in record.get("labels", {}).items()]
+    text = f"{len(record['frames'])} frames tracked in {record['seconds']:.1f} s by {record['method']['label']}"
+    return "; ".join([text, folds, *lost]) + f". {NOTE}"
+
+
+def _found(method: methods.Method, case: Case, stack: bool, device: str) -> Deformation:
+    """The deformations of a cine on its own grid, from those of the square that is seen."""
+    rows, columns = _square(case)
+    seen = _cut(case, rows, columns)
+    if stack:
+        inside, seconds = (part := registered(method, seen, device)).u, part.seconds
+    else:
+        slices = tqdm(range(case.grid.shape[0]), "slices", disable=None)
+        parts = [registered(method, slice_of(seen, k), device) for k in slices]
+        in_plane = torch.stack([part.u for part in parts], 2)
+        inside = torch.cat([torch.zeros_like(in_plane[:, :1]), in_plane], 1)
+        seconds = sum(part.seconds for part in parts)
+    u = inside.new_zeros(len(inside), 3, *case.grid.shape)
+    u[..., rows, columns] = inside
+    return Deformation(u, case.grid, seconds=seconds)
+
+
+def _seen_first(case: Case, stack: bool) -> Case:
+    """What a method saw of a cine, or the first of it, with the cine's number of axes."""
+    return case if stack else slice_of(case, 0)
+
+
+def _square(case: Case) -> tuple[slice, slice]:
+    """Rows and columns of `SEEN` mm round the labels, or round the middle of the image."""
+    labelled = case.masks[0][0, 0].amax(0) > 0 if case.masks else torch.zeros(case.grid.shape[1:], dtype=torch.bool)
+    sides = []
+    for axis, (size, step) in enumerate(zip(case.grid.shape[1:], case.spacing[1:], strict=True)):
+        inside = labelled.any(1 - axis).nonzero().float()
+        middle = float(inside.min() + inside.max()) / 2 if len(inside) else (size - 1) / 2
+        wide = min(size, math.ceil(SEEN / step))
+        start = min(max(round(middle - (wide - 1) / 2), 0), size - wide)
+        sides.append(slice(start, start + wide))
+    return sides[0], sides[1]
+
+
+def _cut(case: Case, rows: slice, columns: slice) -> Case:
+    """A case in some rows and columns; where it then lies in the world no method asks."""
+    images = case.images[..., rows, columns]
+    masks = {frame: mask[..., rows, columns] for frame, mask in case.masks.items()}
+    return replace(case, images=images, masks=masks, grid=Grid(tuple(images.shape[2:]), case.spacing))
+
+
+def _as_in_file(cine: Path, frame: int) -> Float[Tensor, "1 1 *space"]:
+    """A frame with its intensities as they are."""
+    voxels = sitk.GetArrayFromImage(sitk.Cast(read_cine(cine)[..., frame - 1], sitk.sitkFloat32))
+    return torch.from_numpy(voxels)[None, None]
+
+
+def _write_sequence(frames: np.ndarray, grid: Grid, path: Path) -> None:
+    write_image(sitk.JoinSeries([grid.to_sitk(frame[0]) for frame in frames]), path)
+
+
+def _volumes(case: Case, labels: Int[Tensor, "t 1 *space"]) -> pd.DataFrame:
+    """The volume in ml of every label at every frame, with the frame's time as a fraction of the beat."""
+    structures = {str(label): (label,) for label in case.moving_mask.unique().tolist() if label}
+    found = volumes(labels, case.spacing, structures)
+    columns = {"frame": 0, "time": case.times} | {f"label {label}": ml.numpy() for label, ml in found.items()}
+    return pd.DataFrame(columns)
+
+
+def _beats(curves: pd.DataFrame) -> dict[str, dict]:
+    """Of every label its first and its least volume, at which frame that is, and the share that is lost until then."""
+    found = {}
+    for column in curves.columns[2:]:
+        ml, least = curves[column], int(curves[column].argmin())
+        found[column.split()[1]] = {
+            "first_ml": float(ml[0]),
+            "least_ml": float(ml[least]),
+            "frame_of_least": int(curves["frame"][least]),
+            "lost_per_cent": ejection_fraction(float(ml[0]), float(ml[least])),
+        }
+    return found
+
+
+def _inputs(cine: Path, mask: Path | None) -> dict[str, Path]:
+    return {"cine": cine} | ({"mask": mask} if mask else {})
+
+
+def _page(case: Case, found: Deformation, curves: pd.DataFrame) -> str:
+    """A page that needs nothing but itself: the slice in the middle of the labels, and the volumes."""
+    middle = _cut(case, *_square(case))
+    k = _middle(middle)
+    moving = Deformation(found.u[..., *_square(case)][:, 1:, k], slice_of(middle, k).grid)
+    shown = {column: curves[column].to_numpy() for column in curves.columns[2:]}
+    colours = {column: LABELS[(int(column.split()[1]) - 1) % len(LABELS)] for column in shown}  # as the outlines
+    with plt.rc_context(STYLE):
+        player = tracked(slice_of(middle, k), moving, shown, {}, "volume (ml)", colours)
+    title = f"{case.id}, slice {k + 1} of {case.grid.shape[0]}"
+    head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+    style = "<style>body { font-family: sans-serif; max-width: 60rem; margin: 2rem auto; }</style>\n"
+    return f"{head}{style}<h1>{title}</h1>\n{player.html()}\n<p>{NOTE}</p>\n</html>\n"
+
+
+def _middle(case: Case) -> int:
+    """The slice with half of the labels on either side, or the middle one."""
+    slices = (case.masks[0] > 0).flatten(3).any(-1)[0, 0].nonzero() if case.masks else torch.empty(0)
+    return int(slices.float().median()) if len(slices) else case.grid.shape[0] // 2
