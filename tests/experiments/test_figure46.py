@@ -59,3 +59,11 @@ def test_an_idle_number_has_the_prior_for_posterior(asleep, verdict):
     case = Case("a", torch.randn(2, 1, *shape), Grid(shape, (3.0, 3.0, 3.0)))
     found = figure46.judge_idle(network, [case], "phantom")
     assert found.verdict == verdict and found.why.startswith(f"{asleep} of 5 ")
+
+
+def test_networks_that_are_called_by_their_length_have_it_as_a_column():
+    """In rising order as numbers, not as words; others, such as those of other levers, are left out."""
+    names = ["latent-32", "latent-8", "as printed", "latent-8"]
+    rows = pd.DataFrame({"network": names, "case": "p", "metric": "DICE", "value": [3.0, 1.0, 0.0, 2.0]})
+    found = figure46.of_lengths(rows)
+    assert found["d"].tolist() == [8, 8, 32] and found["value"].tolist() == [1, 2, 3]

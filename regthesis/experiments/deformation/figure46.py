@@ -14,10 +14,20 @@ from regthesis.evaluate.table import case_means
 from regthesis.methods.velocity import on_network_grid
 from regthesis.models.deformation import DeformationCVAE
 
-__all__ = ["by_length", "judge", "judge_idle"]
+__all__ = ["by_length", "judge", "judge_idle", "of_lengths"]
 
 ENOUGH = 8  # numbers, which the thesis calls competitive
 IDLE = 0.01  # nats
+NAME = "latent-"  # before the length, of networks that differ in nothing else
+
+
+def of_lengths(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of recorded `levers` those of networks that are called `latent-8` and so on, with their length as a column `d`.
+
+    The lengths are in rising order.
+    """
+    found = rows[rows["network"].str.startswith(NAME)]
+    return found.assign(d=found["network"].str.removeprefix(NAME).astype(int)).sort_values("d", kind="stable")
 
 
 def by_length(sizes: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from regthesis import datasets
 from regthesis.book import ledger
-from regthesis.experiments.deformation import figure47, table41, table42
+from regthesis.experiments.deformation import figure46, figure47, table41, table42
 
 __all__ = ["JUDGES"]
 
@@ -28,8 +28,16 @@ def _transport(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdic
     return [*table42.judge(rows, about["dataset"], "results", out), claim]
 
 
+def _levers(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
+    sizes = figure46.of_lengths(rows)
+    if sizes.empty:  # levers of another kind
+        return []
+    chosen = int(ledger.entry("C4.12").value)
+    return figure46.judge(sizes, chosen, about["dataset"], page="results", results=out)
+
+
 def _grid(about: dict) -> datasets.CommonGrid:
     return datasets.known()[about["dataset"]].grids[about["profile"]]
 
 
-JUDGES = {"study": _study, "codes": _codes, "transport": _transport}  # by the command that made a run
+JUDGES = {"study": _study, "codes": _codes, "transport": _transport, "levers": _levers}  # by a run's command
