@@ -18,7 +18,7 @@ from regthesis.methods.learned import Learned
 from regthesis.models.motion import MotionModel, MotionModelWithoutGP, places_of
 from regthesis.weights import shipped
 
-__all__ = ["METHODS", "MotionTracking", "MotionTrackingWithoutGP", "as_model_sees", "decoded"]
+__all__ = ["METHODS", "MotionTracking", "MotionTrackingWithoutGP", "as_model_sees", "on_case_grid"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class MotionTracking(Learned):
         moving = images if target is source else as_model_sees(network, target)[0]
         with torch.no_grad():
             z, _ = network.code(images[None, [0, *seen]], places[None, [frame - 1 for frame in seen]])
-        return decoded(network, z, moving[:1], places, target)
+            v = on_case_grid(network, network.decode(z, moving[:1])[0, places], target)
+            return Deformation.exp(v, target.grid, network.steps, code=z[0, :, places].mT.contiguous())
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,11 @@ class MotionTrackingWithoutGP(MotionTracking):
     weights: Path = shipped("motion-no-gp")
 
 
-@torch.no_grad()
-def decoded(
-    network: MotionModel, z: Float[Tensor, "1 z t"], moving: Float[Tensor, "1 1 *space"], places: Tensor, case: Case
-) -> Deformation:
-    """What a motion matrix means for a moving image on the model's grid, at some steps, on the grid of a case."""
-    v = network.decode(z, moving)[0, places]
+def on_case_grid(network: MotionModel, v: Float[Tensor, "n d *space"], case: Case) -> Float[Tensor, "n d *case"]:
+    """Velocities of a model on the grid of a case, interpolated by cubic B-splines; of a stack those of its slices."""
     if case.grid.rank == 3:
         v = v[:, :, _of_model(network, case)]
-    v = kernels.regrid(v, _grid_seen(network, case).spacing, case.grid.shape, case.spacing, field=True, cubic=True)
-    return Deformation.exp(v, case.grid, network.steps, code=z[0, :, places].mT.contiguous())
+    return kernels.regrid(v, _grid_seen(network, case).spacing, case.grid.shape, case.spacing, field=True, cubic=True)
 
 
 def as_model_sees(

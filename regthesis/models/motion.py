@@ -14,7 +14,7 @@ from regthesis.models.frames import FrameDecoder, FrameEncoder, TemporalConvolut
 from regthesis.models.kl import kl_of_each
 from regthesis.models.temporal_prior import TemporalPrior
 
-__all__ = ["LENGTH", "Motion", "MotionModel", "MotionModelWithoutGP", "MotionPosterior", "places_of"]
+__all__ = ["LENGTH", "Motion", "MotionModel", "MotionModelWithoutGP", "MotionPosterior", "places_of", "smoothed"]
 
 LENGTH = 35  # frames, T in section 5.3.2: the longest cine of the thesis's training
 STEPS = 6  # squarings of the exponential, N in section 5.3.2
@@ -146,9 +146,7 @@ class MotionModel(nn.Module):
         at = torch.arange(self.length - 1, device=z.device) if places is None else places
         v = self.decoder(z[..., at], moving)  # (b, n, d, *space)
         with torch.autocast(v.device.type, enabled=False):
-            smooth = kernels.smooth(v.float().flatten(0, 1), self.sigma, self.spacing, KERNEL).view(v.shape)
-            weight = (-0.5 * ((at[:, None] - at) / self.sigma_time).square()).exp().to(smooth)
-            return torch.einsum("st,bt...->bs...", weight / weight.sum(1, keepdim=True), smooth)
+            return smoothed(v.float(), at, self.spacing, self.sigma, self.sigma_time)
 
     def sample(
         self, moving: Float[Tensor, "b 1 *space"], generator: torch.Generator | None = None
@@ -251,6 +249,19 @@ class MotionModelWithoutGP(MotionModel):
             own = torch.where(self._seen(mu), drawn, torch.randn_like(mu))
         time = torch.linspace(0, 1, self.length - 1, device=mu.device).expand(len(images), 1, -1)
         return self.mixing(torch.cat([placed(own, places, prior).mT, time], 1)).float(), kl
+
+
+def smoothed(
+    v: Float[Tensor, "b n d *space"],
+    at: Int[Tensor, "n"],
+    spacing: Sequence[Number],
+    sigma: Number,
+    sigma_time: Number,
+) -> Float[Tensor, "b n d *space"]:
+    """Fields at the time steps `at` after a Gaussian layer of `sigma` mm in space and `sigma_time` steps in time."""
+    smooth = kernels.smooth(v.flatten(0, 1), sigma, spacing, KERNEL).view(v.shape)
+    weight = (-0.5 * ((at[:, None] - at) / sigma_time).square()).exp().to(smooth)
+    return torch.einsum("st,bt...->bs...", weight / weight.sum(1, keepdim=True), smooth)
 
 
 def placed(

@@ -71,10 +71,27 @@ def test_refinement_finds_a_motion_that_the_decoder_can_say(beat, tmp_path):
         v = network.sample(beat.moving / beat.moving.max(), torch.Generator().manual_seed(1))[0, [1, 3, 5, 7]]
     frames = kernels.warp(beat.moving.expand(4, -1, -1, -1), kernels.exp(v, 6))
     drawn = replace(beat, images=torch.cat([beat.moving, frames]))
-    mean, refined = (replace(method, steps=steps).register(drawn) for steps in (0, 40))
+    mean, refined = (replace(method, steps=steps, rest_steps=0).register(drawn) for steps in (0, 40))
     torch.testing.assert_close(mean.u, MotionTracking(tmp_path).register(drawn).u)
     before, after = ((drawn.fixed - it.warp(drawn.moving)).square().mean() for it in (mean, refined))
     assert after < 0.8 * before
+
+
+def test_what_no_matrix_can_say_is_a_rest_that_is_smooth_and_has_a_price(beat, tmp_path):
+    """A blob that moves under a decoder that says nothing: the rest moves it, less so the dearer it is."""
+    network = MotionModel(GRID.shape, GRID.spacing, length=9, latent=3, noise=1e-4)
+    torch.nn.init.zeros_(network.decoder.head.weight)
+    save_weights(tmp_path / "weights.safetensors", network, {"identities": {}})
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(24.0), indexing="ij")
+    frames = [torch.exp(-((y - 8) ** 2 + (x - 12 - 0.4 * t) ** 2) / 18)[None] for t in range(5)]
+    moving = replace(beat, images=torch.stack(frames))
+    found = {rest: MotionRefined(tmp_path, steps=0, rest=rest).register(moving) for rest in (1e-4, 0.1, 2.0)}
+    left = [float((moving.fixed - it.warp(moving.moving)).square().mean()) for it in found.values()]
+    still = float((moving.fixed - moving.moving).square().mean())
+    assert left[0] == pytest.approx(still, rel=0.01) and left[2] < 0.2 * still and left[2] < left[1] < 0.9 * still
+    assert found[2.0].u[-1, 1, 8, 12] == pytest.approx(-1.6, abs=0.4)
+    bends = found[2.0].velocity.diff(n=2, dim=0).abs().amax() / found[2.0].velocity.abs().amax()
+    assert bends < 0.1
 
 
 def test_the_motion_of_one_heart_moves_another(beat, tmp_path):
