@@ -18,7 +18,7 @@ from regthesis.methods.learned import Learned
 from regthesis.models.motion import MotionModel, MotionModelWithoutGP, places_of
 from regthesis.weights import shipped
 
-__all__ = ["METHODS", "MotionTracking", "MotionTrackingWithoutGP", "as_model_sees", "on_case_grid"]
+__all__ = ["METHODS", "MotionTracking", "MotionTrackingWithoutGP", "as_model_sees", "on_case_grid", "unit_range"]
 
 
 @dataclass(frozen=True)
@@ -87,27 +87,32 @@ def as_model_sees(
     """The frames of a cine on a model's grid with intensities in [0, 1], and the time steps of the fixed ones.
 
     A stack keeps its slices, with empty ones above and below. Frames whose times are not known are taken to be evenly
-    spaced. The darkest and the brightest hundredth of frame 0 and the fixed frames `seen`, all if left out, are cut
-    off.
+    spaced. `seen` are the fixed frames that may be looked at, as in `unit_range`.
 
     Raises:
         UserError: there are more frames than the model has time steps, or more slices than it has.
     """
     grid = _grid_seen(network, case)
-    images = kernels.regrid(case.images, case.spacing, grid.shape, grid.spacing)
-    flat = (images if seen is None else images[[0, *seen]]).flatten()
-    flat = flat[:: 1 + flat.numel() // 10**6]  # a million voxels tell it as well as all
-    low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]).to(flat)).tolist()
+    images = unit_range(kernels.regrid(case.images, case.spacing, grid.shape, grid.spacing), seen)
     try:
         places = places_of(case.times or range(len(images)), network.length)
     except ValueError as error:
         raise UserError(f"{case.id}: {error}") from None
-    images = ((images - low) / max(high - low, 1e-6)).clamp(0, 1)
     if case.grid.rank == 3:
         whole = images.new_zeros(*images.shape[:2], *network.shape)
         whole[:, :, _of_model(network, case)] = images
         images = whole
     return images, places.to(images.device)
+
+
+def unit_range(
+    images: Float[Tensor, "frames 1 *space"], seen: Sequence[int] | None = None
+) -> Float[Tensor, "frames 1 *space"]:
+    """Intensities in [0, 1], without the darkest and the brightest hundredth of frame 0 and the frames `seen`."""
+    flat = (images if seen is None else images[[0, *seen]]).flatten()
+    flat = flat[:: 1 + flat.numel() // 10**6]  # a million voxels tell it as well as all
+    low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]).to(flat)).tolist()
+    return ((images - low) / max(high - low, 1e-6)).clamp(0, 1)
 
 
 def _grid_seen(network: MotionModel, case: Case) -> CommonGrid:

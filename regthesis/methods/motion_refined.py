@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from regthesis import kernels
 from regthesis.case import Case
 from regthesis.deformation import Deformation
 from regthesis.kernels.shapes import Float, Tensor
-from regthesis.methods.motion import MotionTracking, as_model_sees, on_case_grid
+from regthesis.methods.motion import MotionTracking, as_model_sees, on_case_grid, unit_range
 from regthesis.methods.refined import descend
 from regthesis.models.motion import MotionModel, smoothed
 
@@ -25,9 +26,9 @@ class MotionRefined(MotionTracking):
     and half of the squared whitened matrix, which is what the prior says; they change the whitened matrix by up to
     `rate` each. So only the encoder's haste is made up for.
 
-    Then a rest is added to the velocities that the matrix decodes to: `rest_steps` steps of size `rest_rate`. Its prior
-    is a Gaussian process over space and time: white noise of `rest` voxels, smoothed by `sigma` mm and by `sigma_time`
-    time steps.
+    Then a rest is added to the velocities that the matrix decodes to, on the case's own grid. Its prior is a Gaussian
+    process over space and time with a standard deviation of `rest` mm: white noise, smoothed by `sigma` mm and by
+    `sigma_time` time steps; `rest_steps` steps of size `rest_rate` change that noise.
     """
 
     name = "motion-refined"
@@ -35,9 +36,9 @@ class MotionRefined(MotionTracking):
     steps: int = 20
     rate: float = 0.5
     rest_steps: int = 30
-    rest_rate: float = 0.1
-    rest: float = 2.0
-    sigma: float = 5.0
+    rest_rate: float = 0.03
+    rest: float = 0.3
+    sigma: float = 7.0
     sigma_time: float = 2.5
 
     @torch.inference_mode(False)  # steps follow gradients, also where the caller wants none
@@ -46,34 +47,46 @@ class MotionRefined(MotionTracking):
         images, places = (it.clone() for it in as_model_sees(network, case))
         with torch.no_grad():
             mu = network.encode(images[None], places[None]).mu.clone()
-        moving, fixed = images[:1], images[1:]
-
-        def mismatch(v: Float[Tensor, "n d *space"]) -> Float[Tensor, ""]:
-            squares = (fixed - kernels.warp(moving.expand_as(fixed), kernels.exp(v, network.steps))).square()
-            return 0.5 * squares.sum() / network.noise
 
         def matrix(change: Float[Tensor, "1 z t"]) -> Float[Tensor, "1 z t"]:
             return mu + change @ network.prior.root
 
         def price(change: Float[Tensor, "1 z t"]) -> Float[Tensor, ""]:
             z = matrix(change)
-            prior = network.prior.kl(z, torch.ones_like(z[..., 0]))
-            return mismatch(network.decode(z, moving, places)[0]) + prior
+            v = network.decode(z, images[:1], places)[0]
+            return _mismatch(network, images, v) + network.prior.kl(z, torch.ones_like(z[..., 0]))
 
         z = matrix(descend(torch.zeros_like(mu), price, self.steps, self.rate))
         with torch.no_grad():
-            said = network.decode(z, moving)[0, places]
+            said = on_case_grid(network, network.decode(z, images[:1])[0, places], case)
+        code = z[0, :, places].mT.contiguous()
+        return Deformation.exp(self._with_rest(network, case, places, said), case.grid, network.steps, code=code)
 
-        def whole(white: Float[Tensor, "n d *space"]) -> Float[Tensor, "n d *space"]:
-            return said + smoothed(white[None], places, network.spacing, self.sigma, self.sigma_time)[0]
+    def _with_rest(
+        self, network: MotionModel, case: Case, places: Tensor, said: Float[Tensor, "n d *space"]
+    ) -> Float[Tensor, "n d *space"]:
+        """Velocities on a case's grid, and the rest that follows from its images."""
+        images = unit_range(case.images).clone()
+        voxels = [self.sigma / h for h in case.spacing]
+        gain = math.prod((2 * math.sqrt(math.pi) * width) ** 0.5 for width in (*voxels, self.sigma_time))
+        unit = self.rest * gain / said.new_tensor(case.spacing).view(-1, *[1] * len(voxels))  # of noise, in voxels
 
-        def price_of_rest(white: Float[Tensor, "n d *space"]) -> Float[Tensor, ""]:
-            return mismatch(whole(white)) + 0.5 * (white / self.rest).square().sum()
+        def whole(noise: Float[Tensor, "n d *space"]) -> Float[Tensor, "n d *space"]:
+            return said + unit * smoothed(noise[None], places, case.spacing, self.sigma, self.sigma_time, None)[0]
 
-        white = descend(torch.zeros_like(said), price_of_rest, self.rest_steps, self.rest_rate)
+        def price(noise: Float[Tensor, "n d *space"]) -> Float[Tensor, ""]:
+            return _mismatch(network, images, whole(noise)) + 0.5 * noise.square().sum()
+
         with torch.no_grad():
-            v = on_case_grid(network, whole(white), case)
-            return Deformation.exp(v, case.grid, network.steps, code=z[0, :, places].mT.contiguous())
+            return whole(descend(torch.zeros_like(said), price, self.rest_steps, self.rest_rate))
+
+
+def _mismatch(
+    network: MotionModel, images: Float[Tensor, "t 1 *space"], v: Float[Tensor, "n d *space"]
+) -> Float[Tensor, ""]:
+    """Squared differences between frame 0 as velocities move it and the others, over twice the model's noise."""
+    moved = kernels.warp(images[:1].expand_as(images[1:]), kernels.exp(v, network.steps))
+    return 0.5 * (images[1:] - moved).square().sum() / network.noise
 
 
 METHODS = [MotionRefined()]

@@ -257,9 +257,13 @@ def smoothed(
     spacing: Sequence[Number],
     sigma: Number,
     sigma_time: Number,
+    size: int | None = KERNEL,
 ) -> Float[Tensor, "b n d *space"]:
-    """Fields at the time steps `at` after a Gaussian layer of `sigma` mm in space and `sigma_time` steps in time."""
-    smooth = kernels.smooth(v.flatten(0, 1), sigma, spacing, KERNEL).view(v.shape)
+    """Fields at the time steps `at` after a Gaussian of `sigma` mm in space, in kernels of `size`, and one in time.
+
+    That in time has `sigma_time` steps; `size` is as in `kernels.smooth`.
+    """
+    smooth = kernels.smooth(v.flatten(0, 1), sigma, spacing, size).view(v.shape)
     weight = (-0.5 * ((at[:, None] - at) / sigma_time).square()).exp().to(smooth)
     return torch.einsum("st,bt...->bs...", weight / weight.sum(1, keepdim=True), smooth)
 

@@ -85,12 +85,12 @@ def test_what_no_matrix_can_say_is_a_rest_that_is_smooth_and_has_a_price(beat, t
     y, x = torch.meshgrid(torch.arange(16.0), torch.arange(24.0), indexing="ij")
     frames = [torch.exp(-((y - 8) ** 2 + (x - 12 - 0.4 * t) ** 2) / 18)[None] for t in range(5)]
     moving = replace(beat, images=torch.stack(frames))
-    found = {rest: MotionRefined(tmp_path, steps=0, rest=rest).register(moving) for rest in (1e-4, 0.1, 2.0)}
+    found = {rest: MotionRefined(tmp_path, steps=0, rest=rest).register(moving) for rest in (1e-4, 0.01, 0.3)}
     left = [float((moving.fixed - it.warp(moving.moving)).square().mean()) for it in found.values()]
     still = float((moving.fixed - moving.moving).square().mean())
     assert left[0] == pytest.approx(still, rel=0.01) and left[2] < 0.2 * still and left[2] < left[1] < 0.9 * still
-    assert found[2.0].u[-1, 1, 8, 12] == pytest.approx(-1.6, abs=0.4)
-    bends = found[2.0].velocity.diff(n=2, dim=0).abs().amax() / found[2.0].velocity.abs().amax()
+    assert found[0.3].u[-1, 1, 8, 12] == pytest.approx(-1.6, abs=0.4)
+    bends = found[0.3].velocity.diff(n=2, dim=0).abs().amax() / found[0.3].velocity.abs().amax()
     assert bends < 0.1
 
 
