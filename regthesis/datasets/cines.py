@@ -50,6 +50,10 @@ class Cines(Dataset):
     def origin(self) -> str:
         return self.cines.origin
 
+    @property
+    def networks(self) -> str:
+        return self.cines.networks
+
 
 class Stacks(Cines):
     """Every patient's own slices, as many as there are, resampled in their planes alone (3D+t).
@@ -63,6 +67,10 @@ class Stacks(Cines):
         "full": CommonGrid((18, 128, 128), (10.0, 1.5, 1.5)),  # thesis section 5.3.1
         "quick": CommonGrid((18, 64, 64), (10.0, 3.0, 3.0)),  # the same field of view at half the resolution
     }
+
+    @property
+    def networks(self) -> str:
+        return f"{self.cines.networks}/stacks"
 
     def read(self, id: str, grid: str | CommonGrid = "full", sequence: bool = True) -> Case:
         """One stack: its whole cine, or without `sequence` the pair of ED and ES; of a grid the plane is taken.

@@ -88,6 +88,10 @@ class PrintedTable:
                 lines[row] = {"source": "\n".join(sources)} | {head: "\n".join(cell) for head, cell in cells.items()}
         return pd.DataFrame.from_dict(lines, "index").rename_axis("method")
 
+    def judge(self, rows: pd.DataFrame, about: Mapping) -> list[ledger.Verdict]:
+        """Hand the cells that a long table fills, and the claims of order on them, to the ledger, as below."""
+        return [*self.judge_cells(rows, about), *self.judge_orders(rows, about)]
+
     def judge_cells(self, rows: pd.DataFrame, about: Mapping) -> list[ledger.Verdict]:
         """Hand each cell that a long table fills to the ledger, with the undeformed scores of its cases as control.
 

@@ -32,9 +32,9 @@ class MotionTracking(Learned):
     weights: Path = shipped("motion")
 
     def weights_of(self, case: Case) -> Path:
-        """For stacks the folder beside that of slices, `motion-3d` beside `motion`, where the weights are a folder."""
-        is_stack = case.grid.rank == 3 and not self.weights.is_file()
-        return self.weights.with_name(f"{self.weights.name}-3d") if is_stack else self.weights
+        """For stacks the folder of the same name in the folder `stacks` beside it, where there is one."""
+        beside = self.weights.parent / "stacks" / self.weights.name
+        return beside if case.grid.rank == 3 and beside.is_dir() else self.weights
 
     def predict(self, network: MotionModel, case: Case, known: Sequence[int] | None = None) -> Deformation:
         """A deformation for each fixed frame; its code is the column of the motion matrix at the frame's time.

@@ -10,7 +10,7 @@ from regthesis.evaluate.records import COLUMNS
 from regthesis.experiments.motion import table51
 from regthesis.experiments.motion.table51 import TABLE
 
-PLANE = Slices.grids["full"]
+ABOUT = dict(dataset="acdc", grid=Slices.grids["full"], page="5")
 
 
 def tracked(means, patients=80, slices=5, seed=0):
@@ -38,7 +38,7 @@ ROWS = tracked(
 
 @pytest.fixture(scope="module")
 def verdicts():
-    return {it.id: it for it in table51.judge(ROWS, "acdc", PLANE)}
+    return {it.id: it for it in TABLE.judge(ROWS, ABOUT)}
 
 
 def test_cells_are_judged_in_the_printed_unit(verdicts):
@@ -57,7 +57,7 @@ def test_orders_are_judged_on_what_both_have(verdicts):
     for id in ("C5.30/DICE/4D-Elastix", "C5.31/SpatialGrad/4D-Elastix", "C5.31/TemporalGrad/4D-Elastix"):
         assert verdicts[id].verdict == "reproduced"
     worse = ROWS.assign(method=ROWS["method"].replace({"motion": "elastix4d", "elastix4d": "motion"}))
-    found = {it.id: it.verdict for it in table51.judge(worse, "acdc", PLANE)}
+    found = {it.id: it.verdict for it in TABLE.judge(worse, ABOUT)}
     assert found["C5.30/DICE/4D-Elastix"] == "fails"
 
 

@@ -136,7 +136,7 @@ def test_a_stack_has_the_motion_of_its_own_slices(stack, tmp_path):
     torch.manual_seed(0)
     network = MotionModel((9, 16, 24), (10.0, 2.0, 1.5), length=9, latent=3)
     torch.nn.init.normal_(network.decoder.head.weight, std=0.3)
-    save_weights(tmp_path / "motion-3d" / "weights.safetensors", network, {"identities": {}})
+    save_weights(tmp_path / "stacks" / "motion" / "weights.safetensors", network, {"identities": {}})
     found = MotionTracking(tmp_path / "motion").register(stack)
     images, places = as_model_sees(network, stack)
     with torch.no_grad():

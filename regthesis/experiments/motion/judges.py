@@ -7,16 +7,21 @@ from pathlib import Path
 import pandas as pd
 
 from regthesis.book import ledger
+from regthesis.datasets.cines import Stacks
 from regthesis.datasets.slices import Slices
-from regthesis.experiments.motion import missing, table51
+from regthesis.experiments.motion import missing, table51, table52
 
 __all__ = ["JUDGES"]
 
+TABLES = {"slices": (table51.TABLE, Slices.grids), "stacks": (table52.TABLE, Stacks.grids)}  # by what a case is
+
 
 def _study(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:
-    if about.get("cines") != "slices":  # chapter 4's
+    if (view := TABLES.get(about.get("cines"))) is None:  # chapter 4's
         return []
-    return table51.judge(rows, about["dataset"], Slices.grids[about["profile"]], "results", out)
+    table, grids = view
+    how = dict(dataset=about["dataset"], grid=grids[about["profile"]], page="results", results=out)
+    return table.judge(rows, how)
 
 
 def _missing(rows: pd.DataFrame, about: dict, out: Path) -> list[ledger.Verdict]:

@@ -1,4 +1,4 @@
-"""Table 5.1: tracking in 2D+t, which method and metric is which printed cell, and the verdicts on them.
+"""Table 5.1: tracking in 2D+t, which method and metric is which printed cell.
 
 Gradients are in mm/mm and mm/frame. The thesis prints 10^-2 above numbers of this very size in Table 5.1, nothing above
 them in Table 5.2, and no units.
@@ -6,15 +6,13 @@ them in Table 5.2, and no units.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from regthesis.book import ledger
 from regthesis.datasets.slices import patient_of
 from regthesis.experiments.printed_table import PrintedTable
 
-__all__ = ["HEADS", "TABLE", "judge", "ratios"]
+__all__ = ["HEADS", "TABLE", "ratios"]
 
 HEADS = {
     "DICE": "DICE (%)",
@@ -40,15 +38,6 @@ TABLE = PrintedTable(
     unmoved=["SpatialGrad", "TemporalGrad"],
     patient=patient_of,
 )
-
-
-def judge(rows: pd.DataFrame, dataset: str, grid, page: str = "5", results: Path | None = None) -> list[ledger.Verdict]:
-    """Hand the cells of Table 5.1 that a long table fills to the ledger, and the claims of order on it.
-
-    Several slices of a patient count as one value, their mean.
-    """
-    about = dict(dataset=dataset, grid=grid, page=page, results=results)
-    return [*TABLE.judge_cells(rows, about), *TABLE.judge_orders(rows, about)]
 
 
 def ratios(rows: pd.DataFrame, of: str = "Our", to: str = "4D-Elastix") -> pd.DataFrame:
