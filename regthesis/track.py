@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,7 +11,6 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 import torch
-from tqdm import tqdm
 
 from regthesis import methods
 from regthesis.book.show.style import LABELS, STYLE
@@ -28,12 +25,12 @@ from regthesis.files import together
 from regthesis.geometry import Grid
 from regthesis.images import read_cine, write_image
 from regthesis.kernels.shapes import Float, Int, Number, Tensor
+from regthesis.methods.whole_cine import cut, follow, square
 from regthesis.register import how, registered, regularity
 from regthesis.train.parallel import check_device
 
-__all__ = ["SEEN", "summary", "track"]
+__all__ = ["summary", "track"]
 
-SEEN = 192.0  # mm, the side of the square that the shipped networks see
 NOTE = "Research software, not for clinical use."
 
 
@@ -52,8 +49,8 @@ def track(
 ) -> dict:
     """Track a cine from frame `first` to all others; what `result.json` holds. `cine` to `times` are as in `own_cine`.
 
-    Every slice is tracked in its plane, or with `stack` all together in 3-D. What lies outside of a square of `SEEN` mm
-    round the labels of the mask, or without one round the middle, stays where it is.
+    Every slice is tracked in its plane, or with `stack` all together in 3-D. What lies outside of `whole_cine.square`
+    stays where it is.
 
     The folder `out` then has the displacement of every frame (a vector image in mm, LPS), frame `first` moved to all of
     them, with a mask its labels on all of them and their volumes as CSV, a page on which the beat plays, and
@@ -73,7 +70,7 @@ def track(
         with together(
             out, ["moved.nii.gz", *fields.values(), *labelled, "player.html", "result.json"], overwrite
         ) as to:
-            found = _found(chosen, case, stack, device)
+            found = follow(case, stack, lambda seen: registered(chosen, seen, device))
             determinant = found.jacobian()
             if not (found.u.isfinite().all() and determinant.isfinite().all()):
                 raise UserError(f"{cine}: no finite displacement by {chosen.label}; look for extreme values in it")
@@ -81,7 +78,7 @@ def track(
                 found.save(to / name, frame)
             image = _as_in_file(cine, first)
             _write_sequence(torch.cat([image, found.warp(image)]).numpy(), case.grid, to / "moved.nii.gz")
-            record = how(chosen, _seen_first(case, stack), found, _inputs(cine, mask), device, commit)
+            record = how(chosen, case if stack else slice_of(case, 0), found, _inputs(cine, mask), device, commit)
             record |= {"grid": vars(case.grid), "frames": numbers, "stack": stack, **regularity(determinant)}
             curves = pd.DataFrame()
             if case.masks:
@@ -102,48 +99,6 @@ def summary(record: dict) -> str:
     lost = [f"label {label} loses {of['lost_per_cent']:.0f} %" for label, of in record.get("labels", {}).items()]
     text = f"{len(record['frames'])} frames tracked in {record['seconds']:.1f} s by {record['method']['label']}"
     return "; ".join([text, folds, *lost]) + f". {NOTE}"
-
-
-def _found(method: methods.Method, case: Case, stack: bool, device: str) -> Deformation:
-    """The deformations of a cine on its own grid, from those of the square that is seen."""
-    rows, columns = _square(case)
-    seen = _cut(case, rows, columns)
-    if stack:
-        inside, seconds = (part := registered(method, seen, device)).u, part.seconds
-    else:
-        slices = tqdm(range(case.grid.shape[0]), "slices", disable=None)
-        parts = [registered(method, slice_of(seen, k), device) for k in slices]
-        in_plane = torch.stack([part.u for part in parts], 2)
-        inside = torch.cat([torch.zeros_like(in_plane[:, :1]), in_plane], 1)
-        seconds = sum(part.seconds for part in parts)
-    u = inside.new_zeros(len(inside), 3, *case.grid.shape)
-    u[..., rows, columns] = inside
-    return Deformation(u, case.grid, seconds=seconds)
-
-
-def _seen_first(case: Case, stack: bool) -> Case:
-    """What a method saw of a cine, or the first of it, with the cine's number of axes."""
-    return case if stack else slice_of(case, 0)
-
-
-def _square(case: Case) -> tuple[slice, slice]:
-    """Rows and columns of `SEEN` mm round the labels, or round the middle of the image."""
-    labelled = case.masks[0][0, 0].amax(0) > 0 if case.masks else torch.zeros(case.grid.shape[1:], dtype=torch.bool)
-    sides = []
-    for axis, (size, step) in enumerate(zip(case.grid.shape[1:], case.spacing[1:], strict=True)):
-        inside = labelled.any(1 - axis).nonzero().float()
-        middle = float(inside.min() + inside.max()) / 2 if len(inside) else (size - 1) / 2
-        wide = min(size, math.ceil(SEEN / step))
-        start = min(max(round(middle - (wide - 1) / 2), 0), size - wide)
-        sides.append(slice(start, start + wide))
-    return sides[0], sides[1]
-
-
-def _cut(case: Case, rows: slice, columns: slice) -> Case:
-    """A case in some rows and columns; where it then lies in the world no method asks."""
-    images = case.images[..., rows, columns]
-    masks = {frame: mask[..., rows, columns] for frame, mask in case.masks.items()}
-    return replace(case, images=images, masks=masks, grid=Grid(tuple(images.shape[2:]), case.spacing))
 
 
 def _as_in_file(cine: Path, frame: int) -> Float[Tensor, "1 1 *space"]:
@@ -184,9 +139,10 @@ def _inputs(cine: Path, mask: Path | None) -> dict[str, Path]:
 
 def _page(case: Case, found: Deformation, curves: pd.DataFrame) -> str:
     """A page that needs nothing but itself: the slice in the middle of the labels, and the volumes."""
-    middle = _cut(case, *_square(case))
+    rows, columns = square(case)
+    middle = cut(case, rows, columns)
     k = _middle(middle)
-    moving = Deformation(found.u[..., *_square(case)][:, 1:, k], slice_of(middle, k).grid)
+    moving = Deformation(found.u[:, 1:, k, rows, columns], slice_of(middle, k).grid)
     shown = {column: curves[column].to_numpy() for column in curves.columns[2:]}
     colours = {column: LABELS[(int(column.split()[1]) - 1) % len(LABELS)] for column in shown}  # as the outlines
     with plt.rc_context(STYLE):

@@ -91,6 +91,25 @@ def missing_frames(data, out, grid, weights, patients):
     click.echo(rows.pivot_table("error", "given", "way", sort=False).round(3).to_string())
 
 
+@main.command()
+@click.argument("cine", type=click.Path(path_type=Path))
+@click.argument("points", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the recorded run.")
+@click.option("--methods", "names", default="identity,motion,motion-refined", help="Names, with commas.")
+@click.option("--forms", default="slices,stack", help="Slice by slice (slices), or all slices together (stack).")
+@plain_errors
+def landmarks(cine, points, out, names, forms):
+    """How far from their places methods carry landmarks through a CINE, as `track` takes it.
+
+    POINTS is a CSV with the columns frame,landmark,x,y,z, frames counted from 1, in mm (LPS). Goes on where it was
+    stopped.
+    """
+    from regthesis.experiments.motion.landmarks import record_landmarks
+
+    rows = record_landmarks(cine, points, out, names_of(names), names_of(forms))
+    click.echo(rows.groupby(["frame", "method", "form"], sort=False)[list(rows)[-3:]].mean().round(2).to_string())
+
+
 @main.command("trade-off")
 @_recording("full")
 @click.option("--methods", "names", default="demons,elastix8,s3,s3-refined", help="Names, with commas.")

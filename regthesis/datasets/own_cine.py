@@ -10,6 +10,7 @@ import SimpleITK as sitk
 import torch
 
 from regthesis.case import Case
+from regthesis.datasets.dataset import CommonGrid, Dataset
 from regthesis.datasets.pairs import stem
 from regthesis.errors import UserError
 from regthesis.geometry import Grid, check_grid, zscored
@@ -17,7 +18,7 @@ from regthesis.identity import identity_of
 from regthesis.images import read_cine, read_labels
 from regthesis.kernels.shapes import Number
 
-__all__ = ["own_cine"]
+__all__ = ["OwnCine", "own_cine"]
 
 
 def own_cine(
@@ -65,3 +66,23 @@ def _of_a_beat(times: Sequence[Number], order: Sequence[int], path: Path) -> tup
     beat = (t[-1] - t[0]) * len(t) / (len(t) - 1)
     since = (t[order] - t[order[0]]) % beat / beat
     return tuple(since.tolist())
+
+
+class OwnCine(Dataset):
+    """One cine file, or one folder of DICOM, as a data set of one case."""
+
+    name = "own"
+
+    @classmethod
+    def lies_at(cls, root: Path) -> bool:
+        return False  # a file alone does not say whether it is a cine
+
+    def ids(self) -> list[str]:
+        return [stem(self.root)]
+
+    def read(self, id: str, grid: str | CommonGrid = "full", sequence: bool = True) -> Case:
+        """The cine on its own grid, as `own_cine`."""
+        return own_cine(self.root)
+
+    def identity(self, id: str) -> frozenset[str]:
+        return own_cine(self.root).identity

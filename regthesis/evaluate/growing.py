@@ -16,7 +16,7 @@ from filelock import FileLock
 from regthesis.errors import UserError
 from regthesis.files import unwritable, whole
 
-TEXTS = ("case", "patient", "healthy", "group", "method", "metric", "structure", "field", "way")
+TEXTS = ("case", "patient", "healthy", "group", "method", "metric", "structure", "field", "way", "form", "landmark")
 NUMBERS = ("value", "predicted", "transported")
 CONVERTERS = dict.fromkeys(TEXTS, str)  # text, whatever it looks like: `001` is no number, `` no NaN
 

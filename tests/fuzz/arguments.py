@@ -107,6 +107,7 @@ def option(rng: Random, call: Call) -> str | None:
     """An odd value for an option, or for a parameter of a chapter, that the call did not give."""
     given = {
         "register": ["--method"],
+        "landmarks": ["--methods", "--forms"],
         "track": ["--method", "--times", "--device"],
         "study": ["--methods", "--skip", "--fold", "--patients", "--grid", "--slices"],
         "trade-off": ["--methods", "--fold", "--patients", "--grid"],

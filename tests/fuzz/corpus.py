@@ -164,6 +164,7 @@ def _beat(folder: Path) -> None:
     for suffix in ("nii.gz", "mha"):
         _write(sequence, folder / f"beat.{suffix}")
     _scan((_ball((2, 16, 16), 7.0) > 100).astype(np.uint8), folder / "mask.nii.gz")
+    _text(folder / "points.csv", "frame,landmark,x,y,z\n1,a,17.5,20.0,4.0\n1,b,25.0,20.0,4.0\n3,a,18.0,20.0,4.0\n")
 
 
 def _write(image: sitk.Image, path: Path) -> None:
@@ -200,6 +201,11 @@ def _track(rng: Random) -> tuple:
     options = [cine, "--out", "out", "--mask", "mask.nii.gz", "--first", "1", "--method", method]
     promised = "moved.nii.gz", "displacement_02.nii.gz", "labels.nii.gz", "volumes.csv", "player.html", "result.json"
     return "beat", options, promised, None
+
+
+def _landmarks(rng: Random) -> tuple:
+    options = [rng.choice(["beat.nii.gz", "beat.mha"]), "points.csv", "--out", "out", "--methods", "identity"]
+    return "beat", options, ("records.csv", "run.json"), None
 
 
 def _study(rng: Random) -> tuple:
@@ -261,6 +267,7 @@ CALLS = {
     "data check": _data_check,
     "register": _register,
     "track": _track,
+    "landmarks": _landmarks,
     "study": _study,
     "trade-off": _trade_off,
     "codes": _recorded,
