@@ -67,10 +67,11 @@ def test_a_landmark_is_where_people_place_it_on_average(tmp_path):
         ("", "no table of landmarks"),
         ("frame,landmark,x,y\n1,a,1,2\n", "has no column z"),
         ("frame,landmark,x,y,z\n1,a,1,2,b\n", "no table of landmarks"),
-        ("frame,landmark,x,y,z\n1,a,1,2,3\n1.5,a,1,2,3\n", "whole numbers"),
-        ("frame,landmark,x,y,z\n1,a,1,2,3\n0,a,1,2,3\n", "whole numbers"),
+        ("frame,landmark,x,y,z\n1,a,1,2,3\n2,a,1,2,3\n1.5,a,1,2,3\n", "whole numbers"),
+        ("frame,landmark,x,y,z\n1,a,1,2,3\n2,a,1,2,3\n0,a,1,2,3\n", "whole numbers"),
         ("frame,landmark,x,y,z\n2,a,1,2,3\n", "landmarks at frame 1"),
         ("frame,landmark,x,y,z\n1,a,1,2,inf\n", "finite positions"),
+        ("frame,landmark,x,y,z\n1,a,1,2,3\n2,b,1,2,3\n", "nothing to compare"),
     ],
 )
 def test_tables_that_are_none_are_refused_in_a_line(tmp_path, text, message):

@@ -36,7 +36,8 @@ def read_landmarks(path: Path) -> dict[int, pd.DataFrame]:
     A landmark that stands several times at a frame, as when several people placed it, is where it is on average.
 
     Raises:
-        UserError: the file cannot be read, a column is missing, a number is none, or frame 1 has no landmark.
+        UserError: the file cannot be read, a column is missing, a number is none, or frame 1 has no landmark that a
+            later frame has.
     """
     columns = ["frame", "landmark", "x", "y", "z"]
     try:
@@ -53,7 +54,10 @@ def read_landmarks(path: Path) -> dict[int, pd.DataFrame]:
         raise UserError(f"{path}: frames are whole numbers from 1 on")
     rows["frame"] = rows["frame"].astype(int)
     means = rows.groupby(["frame", "landmark"], sort=False)[["x", "y", "z"]].mean()
-    return {frame: them.droplevel(0) for frame, them in means.groupby(level=0)}
+    found = {frame: them.droplevel(0) for frame, them in means.groupby(level=0)}
+    if not any(len(_known(found, there)) for frame, there in found.items() if frame > 1):
+        raise UserError(f"{path}: no landmark of frame 1 stands at a later frame, so there is nothing to compare")
+    return found
 
 
 def carried(points: Float[Tensor, "n 3"], found: Deformation, frame: int) -> Float[Tensor, "n 3"]:
@@ -93,6 +97,8 @@ def record_landmarks(cine: Path, points: Path, out: Path, names: Sequence[str], 
     if unknown := [form for form in forms if form not in FORMS]:
         raise UserError(f"form {unknown[0]!r}: expected one of {', '.join(FORMS)}")
     chosen = [methods.get(name) for name in names]
+    if not chosen or not forms:
+        raise UserError(f"landmarks: {len(chosen)} methods in {len(forms)} forms leave nothing to do; name some")
     data = OwnCine(cine)
     command = f"landmarks CINE POINTS --out {out} --methods {','.join(names)} --forms {','.join(forms)}"
     about = describe(data, command, "own", chosen)
