@@ -22,12 +22,14 @@ from regthesis.experiments.record import record
 from regthesis.geometry import Grid
 from regthesis.kernels.shapes import Float, Tensor
 from regthesis.methods.whole_cine import follow
+from regthesis.shipped import DATA
 
-__all__ = ["COLUMNS", "FORMS", "carried", "distances", "read_landmarks", "record_landmarks"]
+__all__ = ["COLUMNS", "FORMS", "beside_others", "carried", "distances", "read_landmarks", "record_landmarks"]
 
 COLUMNS = ("method", "form", "frame", "landmark", "error", "in_plane", "through_plane")  # the last three in mm
 FORMS = {"slices": False, "stack": True}  # 2D+t and 3D+t; whether a method sees all slices together
 PIECE = ("method", "form")
+PUBLISHED = DATA / "published" / "cmac.csv"  # of volunteer 1, each row with the citation of its paper
 
 
 def read_landmarks(path: Path) -> dict[int, pd.DataFrame]:
@@ -86,6 +88,18 @@ def distances(case: Case, found: Deformation, landmarks: dict[int, pd.DataFrame]
         for name, away in zip(known, off, strict=True):
             rows.append((frame, name, float(away.norm()), float(away[1:].norm()), float(away[0].abs())))
     return pd.DataFrame(rows, columns=list(COLUMNS[2:]))
+
+
+def beside_others(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean distances of each method and form, beside those that other authors print: a row each, the best last."""
+    labels = {name: methods.get(name).label for name in rows["method"].unique()}
+    names = (
+        rows["method"].map(labels).where(rows["method"] == "identity", rows["method"].map(labels) + ", " + rows["form"])
+    )
+    found = rows.groupby(names)[["error", "in_plane", "through_plane"]].mean()
+    printed = pd.read_csv(PUBLISHED).set_index("method")[["error"]]
+    both = pd.concat([found, printed]).sort_values("error", ascending=False).rename_axis("method")
+    return both.rename(columns={"in_plane": "in the plane", "through_plane": "through it", "error": "distance"})
 
 
 def record_landmarks(cine: Path, points: Path, out: Path, names: Sequence[str], forms: Sequence[str]) -> pd.DataFrame:
