@@ -22,6 +22,9 @@ from regthesis.methods.peer import one_line
 __all__ = ["METHODS", "ElastixSequence"]
 
 
+STEP_ESTIMATION = {2: "Original", 3: "DisplacementDistribution"}  # by axes of space: the first takes minutes in 3-D
+
+
 @dataclass(frozen=True)
 class ElastixSequence(Method):
     """All frames are mapped to their common mean: the variance over time of the warped frames is smallest.
@@ -108,6 +111,7 @@ class ElastixSequence(Method):
             "Optimizer": ["AdaptiveStochasticGradientDescent"],
             "MaximumNumberOfIterations": [self.iterations],
             "AutomaticParameterEstimation": ["true"],
+            "ASGDParameterEstimationMethod": [STEP_ESTIMATION[rank]],
             "NumberOfSamplesForExactGradient": [self.samples],
             "ImageSampler": ["RandomCoordinate"],
             "NumberOfSpatialSamples": [self.samples],
