@@ -81,3 +81,8 @@ def test_a_ratio_of_gradients_has_no_unit():
     found = table51.ratios(ROWS)
     assert found.loc["spatial gradient"].tolist() == pytest.approx([0.10 / 0.15, 0.09 / 0.15], rel=0.01)
     assert found.loc["temporal gradient"].tolist() == pytest.approx([0.12 / 0.33, 0.11 / 0.33], rel=0.01)
+
+
+def test_a_row_beyond_the_thesis_has_no_printed_ratio():
+    found = table51.ratios(ROWS.assign(method=ROWS["method"].replace({"motion": "motion-refined"})), "Our, refined")
+    assert found["printed"].isna().all() and found["here"].iloc[0] == pytest.approx(0.6, rel=0.02)

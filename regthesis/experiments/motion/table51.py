@@ -41,10 +41,14 @@ TABLE = PrintedTable(
 
 
 def ratios(rows: pd.DataFrame, of: str = "Our", to: str = "4D-Elastix") -> pd.DataFrame:
-    """How rough one row is beside another, printed and on the cases that both have here: free of any unit."""
+    """How rough one row is beside another, on the cases that both have here and as printed: free of any unit.
+
+    What is not printed, such as a row beyond the thesis, has no printed ratio.
+    """
     lines = {}
     for column in ("SpatialGrad", "TemporalGrad"):
         both = TABLE.pairs(rows, column, of, to).mean()
-        known = [ledger.entry(f"T5.1/{row}/{column}").value for row in (of, to)]
-        lines[HEADS[column].split(" (")[0]] = {"printed": known[0] / known[1], "here": both.iloc[0] / both.iloc[1]}
+        known = [ledger.load().get(f"T5.1/{row}/{column}") for row in (of, to)]
+        printed = known[0].value / known[1].value if all(known) else float("nan")
+        lines[HEADS[column].split(" (")[0]] = {"printed": printed, "here": both.iloc[0] / both.iloc[1]}
     return pd.DataFrame.from_dict(lines, "index")

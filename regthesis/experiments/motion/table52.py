@@ -29,7 +29,7 @@ TABLE = PrintedTable(
         "Spat. Grad.": "SpatialGrad",
         "Temp. Grad.": "TemporalGrad",
     },
-    heads={"RMSE": "RMSE", **HEADS},
+    heads={"RMSE": "RMSE", **HEADS, "SpatialGrad": "gradient, space", "TemporalGrad": "gradient, time"},
     digits={"RMSE": 2, "DICE": 1, "HD": 1, "SpatialGrad": 2, "TemporalGrad": 2},
     scale={"DICE": 100},
     unmoved=["SpatialGrad", "TemporalGrad"],
