@@ -21,7 +21,7 @@ from regthesis.methods.learned import Learned
 from regthesis.train import read_card
 
 LEARNED = [name for name in methods.names() if isinstance(methods.get(name), Learned)]
-TRACKING = [name for name in LEARNED if methods.get(name).command == "motion"]  # trained on cines, of fewer patients
+TRACKING = [name for name in LEARNED if methods.get(name).command == "motion" or name == "lpr"]  # trained on cines
 LEARNED = [name for name in LEARNED if name not in TRACKING]
 
 

@@ -147,8 +147,8 @@ def test_validation_leaves_out_who_has_nothing_to_overlap(six, tmp_path, monkeyp
     """An ES mask that is empty, one that shares no structure with that of ED, and none at all."""
     read, spoilt = six.read, dict(zip(six.balanced(5), ("empty", "other", "none"), strict=False))
 
-    def broken(patient, grid):
-        case = read(patient, grid)
+    def broken(patient, grid, sequence=False):
+        case = read(patient, grid, sequence)
         ed, es = case.masks[0], case.masks[1]
         other = {0: (ed == 1).long(), 1: 2 * (es == 2).long()}
         masks = {"empty": {0: ed, 1: 0 * es}, "other": other, "none": {}}

@@ -21,7 +21,7 @@ QUICK = {
     "elastix8": {"iterations": 100, "resolutions": 3},
     "elastix16": {"iterations": 100, "resolutions": 3},
 }
-SEQUENCES = ["elastix4d", "motion", "motion-no-gp", "motion-refined"]  # methods that want a cine
+SEQUENCES = ["elastix4d", "lpr", "motion", "motion-no-gp", "motion-refined"]  # methods that want a cine of slices
 LEFT = {"syn": (0.75, 0.85)}  # share of error and of mismatch that may be left: SyN moves little on fine texture
 
 
