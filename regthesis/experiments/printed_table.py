@@ -10,6 +10,7 @@ import pandas as pd
 
 from regthesis.book import ledger
 from regthesis.book.show import tables
+from regthesis.book.show.prose import interval
 from regthesis.evaluate.table import case_means, printed_style
 
 __all__ = ["PrintedTable"]
@@ -56,6 +57,11 @@ class PrintedTable:
     def pairs(self, rows: pd.DataFrame, column: str, first: str, second: str) -> pd.DataFrame:
         """A column of two rows of the table, on the cases that both have."""
         return pd.concat([self.values(rows, row, column) for row in (first, second)], axis=1, join="inner")
+
+    def gained(self, rows: pd.DataFrame, first: str, second: str, column: str = "DICE") -> str:
+        """What the first row has more than the second in a column, case by case, with its 95 % interval."""
+        both = self.pairs(rows, column, first, second)
+        return interval(both.iloc[:, 0] - both.iloc[:, 1], 1)
 
     def printed(self, columns: Sequence[str]) -> pd.DataFrame:
         """The printed means, a row a method that registers and a column each of `columns`."""

@@ -48,3 +48,10 @@ def test_determinants_are_compared_patient_by_patient(in_3d, verdict):
     stacks = tracked({"motion": {"Grad Det-Jac": in_3d}}, [*patients, "nobody"], seed=1)
     found = table52.judge_roughness(stacks, slices, "acdc")
     assert found.verdict == verdict and "10 patients" in found.why
+
+
+def test_what_a_row_gains_is_counted_case_by_case():
+    """In points, on the cases that both rows have."""
+    rows = tracked({"identity": {"DICE": 0.7}, "motion": {"DICE": 0.8}}, ["a", "b", "c"], spread=0.0)
+    rows = rows[(rows["method"] == "motion") | (rows["case"] != "c")]
+    assert table52.TABLE.gained(rows, "Our", "Undef") == "+10.0 [+10.0, +10.0]"

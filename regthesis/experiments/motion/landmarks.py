@@ -92,10 +92,8 @@ def distances(case: Case, found: Deformation, landmarks: dict[int, pd.DataFrame]
 
 def beside_others(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean distances of each method and form, beside those that other authors print: a row each, the best last."""
-    labels = {name: methods.get(name).label for name in rows["method"].unique()}
-    names = (
-        rows["method"].map(labels).where(rows["method"] == "identity", rows["method"].map(labels) + ", " + rows["form"])
-    )
+    labels = rows["method"].map({name: methods.get(name).label for name in rows["method"].unique()})
+    names = labels.where(rows["method"] == "identity", labels + ", " + rows["form"])
     found = rows.groupby(names)[["error", "in_plane", "through_plane"]].mean()
     printed = pd.read_csv(PUBLISHED).set_index("method")[["error"]]
     both = pd.concat([found, printed]).sort_values("error", ascending=False).rename_axis("method")
